@@ -1,0 +1,48 @@
+//! Saves tables as files.
+
+use std::{sync::Arc, time::Duration};
+
+use store::config_file;
+use tokio::sync::watch;
+
+use super::hub::Hub;
+use crate::{Event, Table};
+
+/// How long a disk that refused is left alone.
+const REST: Duration = Duration::from_secs(1);
+
+pub(super) async fn run(hub: Arc<Hub>, mut stop: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = hub.save_bell.notified() => {}
+        }
+        let mut failed = false;
+        for table in hub.take_saves() {
+            failed |= !save(&hub, table).await;
+        }
+        if failed {
+            tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => return,
+                () = hub.runtime.clock.sleep(REST) => {}
+            }
+        }
+    }
+}
+
+/// Saves one table as it is now. False if the disk refused.
+pub(super) async fn save(hub: &Arc<Hub>, table: Table) -> bool {
+    let encoded = hub.with(|broker, _| {
+        let (generation, content) = broker.table_file(table);
+        (generation, content, broker.table_path(table))
+    });
+    let Some((generation, content, path)) = encoded else { return true };
+    let saved = config_file::save(&hub.runtime.disk, &path, &content).await;
+    if let Err(error) = &saved {
+        tracing::error!(%error, "a table was not saved");
+    }
+    hub.dispatch(Event::Saved { table, generation, ok: saved.is_ok() });
+    saved.is_ok()
+}

@@ -1,0 +1,142 @@
+//! Answers that wait until what they promise is durable.
+//!
+//! A SEND under SYNC_FLUSH is answered when the disk has its record, and when the topic it may
+//! have created is saved; an administrator's change of a topic or group when its table is saved.
+//! All conditions only grow with the order of arrival, so the answers leave in the order in which
+//! they came.
+
+use std::collections::VecDeque;
+
+use protocol::Command;
+use remoting::PeerId;
+use runtime::Monotonic;
+
+/// What must be durable before an answer may leave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Need {
+    /// The commit log up to this physical offset.
+    pub log: u64,
+    /// The topic table as of this generation.
+    pub topics: u64,
+    /// The group table as of this generation.
+    pub groups: u64,
+}
+
+impl Need {
+    /// Whether everything needed is there.
+    pub(crate) fn is_met_by(self, durable: Self) -> bool {
+        self.log <= durable.log && self.topics <= durable.topics && self.groups <= durable.groups
+    }
+}
+
+/// One parked answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// Who asked.
+    pub peer: PeerId,
+    /// The answer if all goes well.
+    pub command: Command,
+    /// What it waits for.
+    pub need: Need,
+    /// When the producer is told that the disk is slow.
+    pub deadline: Monotonic,
+    /// When it was asked.
+    pub asked: Monotonic,
+    /// The request, by its place in the table of requests.
+    pub place: usize,
+    /// Whether it tells a producer about a stored message; otherwise it tells about a saved table.
+    pub is_send: bool,
+}
+
+/// All parked answers, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Parked {
+    answers: VecDeque<Answer>,
+    // Invariant: the log needs and the deadlines of `answers` only grow.
+}
+
+impl Parked {
+    /// Parks one more. It leaves no earlier than those before it.
+    pub(crate) fn park(&mut self, mut answer: Answer) {
+        if let Some(last) = self.answers.back() {
+            answer.need.log = answer.need.log.max(last.need.log);
+            answer.deadline = answer.deadline.max(last.deadline);
+        }
+        self.answers.push_back(answer);
+    }
+
+    /// How many are parked.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.answers.len()
+    }
+
+    /// Takes the next answer whose needs are met.
+    pub(crate) fn next_ready(&mut self, durable: Need) -> Option<Answer> {
+        let first = self.answers.front()?;
+        if first.need.is_met_by(durable) { self.answers.pop_front() } else { None }
+    }
+
+    /// Takes the next answer whose deadline has passed.
+    pub(crate) fn next_late(&mut self, now: Monotonic) -> Option<Answer> {
+        let first = self.answers.front()?;
+        if first.deadline <= now { self.answers.pop_front() } else { None }
+    }
+
+    /// Whether an answer waits for more of the log than this.
+    pub(crate) fn needs_log_beyond(&self, durable: u64) -> bool {
+        self.answers.back().is_some_and(|last| durable < last.need.log)
+    }
+
+    /// Changes the answers that wait for more than the log holds, and lets them wait no longer.
+    pub(crate) fn change_beyond(&mut self, end: u64, change: impl Fn(&mut Command)) {
+        for answer in &mut self.answers {
+            if end < answer.need.log {
+                change(&mut answer.command);
+                answer.need = Need { log: end, ..Need::default() };
+            }
+        }
+    }
+
+    /// Takes everything: the disk failed.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Answer> + '_ {
+        self.answers.drain(..)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(log: u64, topics: u64, deadline: u64) -> Answer {
+        Answer {
+            peer: PeerId(1),
+            command: Command::request(0).with_opaque(i32::try_from(log).unwrap()),
+            need: Need { log, topics, groups: 0 },
+            deadline: Monotonic(deadline),
+            asked: Monotonic(0),
+            place: 0,
+            is_send: true,
+        }
+    }
+
+    #[test]
+    fn answers_leave_in_order_when_both_needs_are_met() {
+        let mut parked = Parked::default();
+        parked.park(answer(10, 0, 5));
+        parked.park(answer(20, 1, 6));
+        assert_eq!(None, parked.next_ready(Need { log: 9, topics: 9, groups: 0 }));
+        assert_eq!(10, parked.next_ready(Need { log: 15, topics: 0, groups: 0 }).unwrap().need.log);
+        assert_eq!(None, parked.next_ready(Need { log: 20, topics: 0, groups: 0 }));
+        assert_eq!(20, parked.next_ready(Need { log: 20, topics: 1, groups: 0 }).unwrap().need.log);
+        assert_eq!(0, parked.len());
+    }
+
+    #[test]
+    fn late_answers_leave_at_their_deadline() {
+        let mut parked = Parked::default();
+        parked.park(answer(10, 0, 5));
+        assert_eq!(None, parked.next_late(Monotonic(4)));
+        assert!(parked.next_late(Monotonic(5)).is_some());
+    }
+}

@@ -1,0 +1,218 @@
+//! C11 DUP-EXPLAINED: a message that was consumed is delivered again only for a cause.
+//!
+//! Cite: checkers.md C11. Causes are what an at-least-once system is allowed to stumble over: a
+//! change of shares in the group, a fault of a member or a broker, a copy that the producer's
+//! retry made, a reset by an administrator. Each cause explains one more delivery.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    history::{AdminDeed, Consumed, Delivery, History, Mode},
+    ids::{GroupId, MessageId, Moment, NodeId},
+    verdict::{Findings, Pointer},
+};
+
+/// How long after its end a cause may still show, in milliseconds: a connection is noticed to be
+/// dead, a commit that was due is made.
+const LINGER_MS: u64 = 15_000;
+
+/// Every message that a group consumed.
+#[must_use]
+pub(crate) fn check(history: &History) -> Findings {
+    let mut findings = Findings::new(
+        "C11",
+        "DUP-EXPLAINED",
+        "A consumed message is delivered again only for a recorded cause, once per cause.",
+        "Nothing about deliveries whose listener did not return success.",
+        "messages consumed",
+    );
+    let tries: BTreeMap<MessageId, u32> =
+        history.sends.iter().filter_map(|send| Some((send.content.message?, send.tries))).collect();
+    for (holder, causes) in holders(history) {
+        let mut by_message: BTreeMap<MessageId, Vec<(usize, &Delivery)>> = BTreeMap::new();
+        for (number, one) in causes.deliveries.iter().copied() {
+            if let Some(message) = one.content.message {
+                by_message.entry(message).or_default().push((number, one));
+            }
+        }
+        for (message, list) in by_message {
+            findings.count();
+            let copies = tries.get(&message).copied().unwrap_or(1);
+            if let Some(broken) = unexplained(&causes, &list, copies) {
+                let group = history.group_name(holder.0);
+                let first = list.first().map_or(Moment(0), |(_, one)| one.began);
+                let (times, last) = (broken.times, broken.last.began);
+                let words = format!(
+                    "message {message} was consumed {times} times by group {group}, first at \
+                     {first} and again at {last}, but only {} causes are known",
+                    broken.causes
+                );
+                let mut pointers: Vec<_> =
+                    list.iter().map(|(number, _)| Pointer::Delivery(*number)).collect();
+                pointers.push(Pointer::Message(message));
+                findings.violate(last, words, pointers);
+            } else if let Some((_, again)) = list.get(1).filter(|_| successes(&list) > 1) {
+                let at = again.began;
+                findings.excuse("delivered again for a known cause", || {
+                    format!("message {message} again at {at}")
+                });
+            }
+        }
+    }
+    findings
+}
+
+fn successes(list: &[(usize, &Delivery)]) -> usize {
+    list.iter().filter(|(_, one)| one.consumed == Some(Consumed::Success)).count()
+}
+
+struct Broken<'a> {
+    times: usize,
+    causes: usize,
+    last: &'a Delivery,
+}
+
+/// The delivery that no cause is left for.
+fn unexplained<'a>(
+    causes: &Causes<'_>,
+    list: &[(usize, &'a Delivery)],
+    copies: u32,
+) -> Option<Broken<'a>> {
+    let first = list.first()?.1;
+    // What comes after the first success needs a cause. A failure asks for one more by itself.
+    let mut asked_again = 0;
+    let mut consumed = 0;
+    for (_, one) in list {
+        if 0 < consumed {
+            let known = causes.within(first.began, one.began);
+            let extra = usize::try_from(copies.saturating_sub(1)).unwrap_or(usize::MAX);
+            let allowed = known.saturating_add(extra).saturating_add(asked_again);
+            if allowed < consumed {
+                return Some(Broken { times: consumed + 1, causes: known, last: one });
+            }
+        }
+        match one.consumed {
+            Some(Consumed::Success) => consumed += 1,
+            // An answer of a listener that failed after another had succeeded.
+            Some(Consumed::Later) if 0 < consumed => asked_again += 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Spans in which a group may see duplicates, and what it was given.
+struct Causes<'a> {
+    deliveries: Vec<(usize, &'a Delivery)>,
+    starts: Vec<Moment>,
+    ends: Vec<Moment>,
+}
+
+impl Causes<'_> {
+    /// How many causes touch a span.
+    fn within(&self, from: Moment, to: Moment) -> usize {
+        let begun = self.starts.partition_point(|&at| at <= to);
+        let over = self.ends.partition_point(|&at| at < from);
+        begun.saturating_sub(over)
+    }
+}
+
+/// Everybody who must not get a message twice: a group, or a member of a broadcast group.
+fn holders(history: &History) -> BTreeMap<(GroupId, Option<NodeId>), Causes<'_>> {
+    let mut all = BTreeMap::new();
+    for (number, one) in history.deliveries.iter().enumerate() {
+        let mode = history.group_fact(one.group).map(|fact| fact.mode);
+        let member = (mode == Some(Mode::Broadcast)).then_some(one.consumer);
+        let causes: &mut Causes<'_> = all.entry((one.group, member)).or_insert_with(|| {
+            let (starts, ends) = causes_of(history, one.group);
+            Causes { deliveries: Vec::new(), starts, ends }
+        });
+        causes.deliveries.push((number, one));
+    }
+    all
+}
+
+fn causes_of(history: &History, group: GroupId) -> (Vec<Moment>, Vec<Moment>) {
+    let mut spans: Vec<(Moment, Moment)> = Vec::new();
+    for one in history.rebalances.iter().filter(|one| one.group == group) {
+        spans.push((one.at, one.at));
+    }
+    let members: Vec<NodeId> = history
+        .rebalances
+        .iter()
+        .filter(|one| one.group == group)
+        .map(|one| one.consumer)
+        .chain(history.deliveries.iter().filter(|one| one.group == group).map(|one| one.consumer))
+        .collect::<std::collections::BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    let concerned = |node: &NodeId| members.contains(node) || history.broker_fact(*node).is_some();
+    for fault in &history.faults {
+        if fault.nodes.is_empty() || fault.nodes.iter().any(concerned) {
+            spans.push((fault.at, fault.until.unwrap_or(fault.at)));
+        }
+    }
+    for boot in history.boots.iter().filter(|boot| !boot.first && concerned(&boot.node)) {
+        spans.push((boot.at, boot.ready.unwrap_or(boot.at)));
+    }
+    for admin in &history.admin {
+        if matches!(admin.deed, AdminDeed::OffsetReset(of, ..) | AdminDeed::GroupDeleted(of) if of == group)
+        {
+            spans.push((admin.invoked, admin.confirmed.unwrap_or(Moment::END)));
+        }
+    }
+    let mut starts: Vec<_> = spans.iter().map(|span| span.0).collect();
+    let mut ends: Vec<_> = spans.iter().map(|span| span.1.plus_ms(LINGER_MS)).collect();
+    starts.sort_unstable();
+    ends.sort_unstable();
+    (starts, ends)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{FaultKind, promises::Flush, sample::Sample};
+
+    #[test]
+    fn a_message_consumed_once_passes_also_after_failures() {
+        let mut sample = Sample::new(Flush::Async);
+        sample.delivered(10, 1, 0).consumed = Some(Consumed::Later);
+        sample.delivered(20, 1, 0);
+        assert!(check(&sample.history).kept());
+    }
+
+    #[test]
+    fn a_second_success_without_a_cause_is_found() {
+        let mut sample = Sample::new(Flush::Async);
+        sample.delivered(10, 1, 0);
+        sample.delivered(20, 1, 0);
+        let findings = check(&sample.history);
+        assert_eq!(
+            findings.violations[0].words,
+            "message M1 was consumed 2 times by group readers, first at 0.010 s and again at \
+             0.020 s, but only 0 causes are known"
+        );
+    }
+
+    #[test]
+    fn a_crash_explains_one_duplicate_but_not_five() {
+        let mut sample = Sample::new(Flush::Async);
+        sample.delivered(10, 1, 0);
+        sample.fault(15, FaultKind::ProcessCrash);
+        sample.delivered(2_000, 1, 0);
+        assert!(check(&sample.history).kept());
+        for ms in [2_100, 2_200, 2_300] {
+            sample.delivered(ms, 1, 0);
+        }
+        assert_eq!(check(&sample.history).broken(), 1);
+    }
+
+    #[test]
+    fn a_retry_of_the_producer_explains_one_copy() {
+        let mut sample = Sample::new(Flush::Async);
+        sample.acked(1, 1, 0).tries = 2;
+        sample.delivered(10, 1, 0);
+        sample.delivered(20, 1, 1);
+        assert!(check(&sample.history).kept());
+    }
+}

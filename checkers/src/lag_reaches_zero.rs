@@ -1,0 +1,163 @@
+//! L2 CONSUME-PROGRESS: in a healed cluster every group reaches the end of its queues, and every
+//! queue has one owner.
+//!
+//! Cite: checkers.md L2. Judged in the healed phase only.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    fault_facts::FaultKind,
+    history::{GroupFact, History, Mode},
+    ids::{GroupId, Moment, NodeId, QueueId},
+    verdict::{Findings, Pointer},
+};
+
+/// Every group and queue, at the end.
+#[must_use]
+pub(crate) fn check(history: &History) -> Findings {
+    let mut findings = Findings::new(
+        "L2",
+        "CONSUME-PROGRESS",
+        "After the heal every group consumes everything, and every queue has one owner.",
+        "Nothing about broadcast groups; nothing while faults strike.",
+        "group positions",
+    );
+    let Some(healed) = history.healed else { return findings };
+    let within = history.bounds.drain_within_ms;
+    let deadline = healed.plus_ms(within);
+    for end in &history.group_ends {
+        let broadcast =
+            history.group_fact(end.group).is_some_and(|fact| fact.mode == Mode::Broadcast);
+        if broadcast || end.max == 0 {
+            continue;
+        }
+        findings.count();
+        let committed = end.committed.unwrap_or(0);
+        if committed < end.max {
+            let (group, place) = (history.group_name(end.group), history.queue_words(end.queue));
+            let max = end.max;
+            let words = format!(
+                "group {group} stands at {committed} of {max} in {place}, {within} ms after the heal"
+            );
+            let pointers = vec![Pointer::Group(end.group), Pointer::Queue(end.queue)];
+            findings.violate(deadline, words, pointers);
+        }
+    }
+    if !history.group_ends.is_empty() {
+        findings.count();
+        if history.drained.is_none_or(|at| deadline < at) {
+            let words = format!("not everything was consumed within {within} ms of the heal");
+            findings.violate(deadline, words, Vec::new());
+        }
+    }
+    owners(history, &mut findings);
+    findings
+}
+
+/// At the end the shares of a group cover its queues, and do not overlap.
+fn owners(history: &History, findings: &mut Findings) {
+    let mut shares: BTreeMap<GroupId, BTreeMap<NodeId, (Moment, &[QueueId])>> = BTreeMap::new();
+    // Shares may still settle when everything is consumed; later members leave, for the run ends.
+    let healed = history.healed.unwrap_or(history.ended);
+    let drained = history.drained.map(|at| at.plus_ms(history.bounds.settle_ms));
+    let at_end = drained.unwrap_or(healed.plus_ms(history.bounds.drain_within_ms));
+    for one in history.rebalances.iter().filter(|one| one.at <= at_end) {
+        shares.entry(one.group).or_default().insert(one.consumer, (one.at, &one.queues));
+    }
+    let shared = |group: &&GroupFact| matches!(group.mode, Mode::Concurrent | Mode::Orderly);
+    for group in history.group_facts.iter().filter(shared) {
+        let Some(members) = shares.get(&group.group) else { continue };
+        let mut owner: BTreeMap<QueueId, NodeId> = BTreeMap::new();
+        for (&member, (_, queues)) in members {
+            for &queue in *queues {
+                findings.count();
+                if let Some(other) = owner.insert(queue, member)
+                    && other != member
+                {
+                    let (a, b) = (history.node_name(other), history.node_name(member));
+                    let place = history.queue_words(queue);
+                    let words = format!("at the end both {a} and {b} hold {place}");
+                    let pointers = vec![Pointer::Group(group.group), Pointer::Queue(queue)];
+                    findings.violate(history.ended, words, pointers);
+                }
+            }
+        }
+        unowned(history, findings, group, &owner);
+    }
+}
+
+fn unowned(
+    history: &History,
+    findings: &mut Findings,
+    group: &GroupFact,
+    owner: &BTreeMap<QueueId, NodeId>,
+) {
+    let gone: BTreeSet<NodeId> = history
+        .faults
+        .iter()
+        .filter(|fault| fault.kind == FaultKind::MachineGone)
+        .flat_map(|fault| fault.nodes.iter().copied())
+        .collect();
+    for end in &history.queue_ends {
+        let Some(fact) = history.queue_fact(end.queue) else { continue };
+        let subscribed = group.subscriptions.iter().any(|(topic, _)| *topic == fact.topic);
+        if subscribed && !gone.contains(&fact.broker) && !owner.contains_key(&end.queue) {
+            let (name, place) = (history.group_name(group.group), history.queue_words(end.queue));
+            let words = format!("at the end nobody of group {name} holds {place}");
+            let pointers = vec![Pointer::Group(group.group), Pointer::Queue(end.queue)];
+            findings.violate(history.ended, words, pointers);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Rebalance, promises::Flush, sample::Sample};
+
+    fn healed(committed: Option<i64>) -> Sample {
+        let mut sample = Sample::new(Flush::Async);
+        sample.history.healed = Some(Moment::from_ms(10_000));
+        sample.history.drained = Some(Moment::from_ms(20_000));
+        sample.group_at(committed, 3);
+        sample
+    }
+
+    fn shares(sample: &mut Sample, consumer: NodeId, queues: &[QueueId]) {
+        let (group, at, queues) = (sample.group, Moment::from_ms(11_000), queues.to_vec());
+        sample.history.rebalances.push(Rebalance { consumer, group, at, queues });
+    }
+
+    #[test]
+    fn a_group_at_the_end_with_one_owner_per_queue_passes() {
+        let mut sample = healed(Some(3));
+        sample.ends_with(&[1, 2, 3]);
+        let (consumer, queue) = (sample.consumer, sample.queue);
+        shares(&mut sample, consumer, &[queue]);
+        let (group, at) = (sample.group, Moment::from_ms(60_000));
+        sample.history.rebalances.push(Rebalance { consumer, group, at, queues: Vec::new() });
+        assert!(check(&sample.history).kept());
+    }
+
+    #[test]
+    fn lag_is_found() {
+        assert_eq!(check(&healed(Some(2)).history).broken(), 1);
+        assert_eq!(check(&healed(None).history).broken(), 1);
+        let mut late = healed(Some(3));
+        late.history.drained = Some(Moment::from_ms(900_000));
+        assert_eq!(check(&late.history).broken(), 1);
+    }
+
+    #[test]
+    fn a_queue_with_two_owners_or_none_is_found() {
+        let mut sample = healed(Some(3));
+        sample.ends_with(&[1, 2, 3]).queue = sample.other_queue;
+        let (consumer, producer, queue) = (sample.consumer, sample.producer, sample.queue);
+        shares(&mut sample, consumer, &[queue]);
+        shares(&mut sample, producer, &[queue]);
+        let findings = check(&sample.history);
+        assert_eq!(findings.broken(), 2);
+        assert!(findings.violations[0].words.contains("both"));
+        assert!(findings.violations[1].words.contains("nobody"));
+    }
+}

@@ -1,0 +1,246 @@
+//! C04 NO-HOLE: what a group has passed, it has consumed.
+//!
+//! Cite: checkers.md C04. A record below a group's committed offset was given to the group, and
+//! its message was consumed or is a dead letter. Whether the committed offset reaches the end is
+//! the business of L2.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    audit_facts::{EndRecord, GroupEnd, QueueEnd},
+    history::{Consumed, Filter, GroupFact, History, Mode},
+    ids::{GroupId, MessageId, Moment, QueueId},
+    ledger::Ledger,
+    verdict::{Findings, Pointer},
+};
+
+/// Every record that a group should have been given.
+#[must_use]
+pub(crate) fn check(history: &History) -> Findings {
+    let mut findings = Findings::new(
+        "C04",
+        "NO-HOLE",
+        "A group consumes, or finds among its dead letters, every message it has passed.",
+        "Nothing about broadcast groups, or about messages beyond the committed offset (L2).",
+        "records per group",
+    );
+    let view = View::new(history);
+    let mut ends = BTreeMap::new();
+    for end in history.queue_ends.iter().filter(|end| end.complete) {
+        if let Some(fact) = history.queue_fact(end.queue) {
+            ends.entry(fact.topic).or_insert_with(Vec::new).push(end);
+        }
+    }
+    for group in history.group_facts.iter().filter(|group| group.mode != Mode::Broadcast) {
+        for (topic, filter) in &group.subscriptions {
+            for end in ends.get(topic).into_iter().flatten() {
+                check_queue(&view, &mut findings, (group, filter), end);
+            }
+        }
+    }
+    findings
+}
+
+/// What groups were given, for quick questions.
+struct View<'a> {
+    history: &'a History,
+    ledger: Ledger<'a>,
+    /// Every (group, queue, offset, message) that was given.
+    given: BTreeSet<(GroupId, QueueId, i64, Option<MessageId>)>,
+    /// The smallest offset that a group was given of a queue.
+    first: BTreeMap<(GroupId, QueueId), i64>,
+    /// Every (group, message) that was consumed.
+    consumed: BTreeSet<(GroupId, MessageId)>,
+    /// Every (group, message) that is a dead letter.
+    dead: BTreeSet<(GroupId, MessageId)>,
+    committed: BTreeMap<(GroupId, QueueId), &'a GroupEnd>,
+    /// Which send a message came from.
+    sent: BTreeMap<MessageId, usize>,
+}
+
+impl<'a> View<'a> {
+    fn new(history: &'a History) -> Self {
+        let mut view = Self {
+            history,
+            ledger: Ledger::new(history),
+            given: BTreeSet::new(),
+            first: BTreeMap::new(),
+            consumed: BTreeSet::new(),
+            dead: BTreeSet::new(),
+            committed: BTreeMap::new(),
+            sent: BTreeMap::new(),
+        };
+        for (number, send) in history.sends.iter().enumerate() {
+            view.sent.extend(send.content.message.map(|message| (message, number)));
+        }
+        for one in &history.deliveries {
+            view.given.insert((one.group, one.queue, one.offset, one.content.message));
+            let first = view.first.entry((one.group, one.queue)).or_insert(one.offset);
+            *first = (*first).min(one.offset);
+            if let (Some(Consumed::Success), Some(message)) = (one.consumed, one.content.message) {
+                view.consumed.insert((one.group, message));
+            }
+        }
+        for end in &history.queue_ends {
+            let topic = history.queue_fact(end.queue).map(|fact| history.topic_name(fact.topic));
+            let group = topic.and_then(|topic| topic.strip_prefix("%DLQ%"));
+            let Some(group) = group.and_then(|name| history.groups.find(name)) else { continue };
+            let messages = end.records.iter().filter_map(|record| record.content.message);
+            view.dead.extend(messages.map(|message| (GroupId(group), message)));
+        }
+        for end in &history.group_ends {
+            view.committed.insert((end.group, end.queue), end);
+        }
+        view
+    }
+}
+
+fn check_queue(
+    view: &View<'_>,
+    findings: &mut Findings,
+    (group, filter): (&GroupFact, &Filter),
+    end: &QueueEnd,
+) {
+    let place = (group.group, end.queue);
+    let Some(committed) = view.committed.get(&place).and_then(|end| end.committed) else { return };
+    let start = match view.first.get(&place) {
+        _ if group.from_first => i64::MIN,
+        Some(&first) => first,
+        None => return,
+    };
+    let records = end.records.iter().filter(|record| {
+        start <= record.offset
+            && record.offset < committed
+            && filter.wants(record.content.tags.as_deref())
+    });
+    for record in records {
+        findings.count();
+        check_record(view, findings, group.group, (end.queue, record));
+    }
+}
+
+fn check_record(
+    view: &View<'_>,
+    findings: &mut Findings,
+    group: GroupId,
+    (queue, record): (QueueId, &EndRecord),
+) {
+    let message = record.content.message;
+    let given = view.given.contains(&(group, queue, record.offset, message));
+    let done = message
+        .is_none_or(|id| view.consumed.contains(&(group, id)) || view.dead.contains(&(group, id)));
+    if given && done {
+        return;
+    }
+    let history = view.history;
+    if !given && let Some(cause) = passed_before(view, group, queue) {
+        findings.excuse(cause, || words(history, group, (queue, record), "was not given"));
+        return;
+    }
+    let what = match (given, history.drained) {
+        (false, _) => "was passed over and never given",
+        (true, Some(_)) => "was given but neither consumed nor made a dead letter",
+        (true, None) => {
+            findings.excuse("still waiting for its retry when the run ended", || {
+                words(history, group, (queue, record), "waits")
+            });
+            return;
+        }
+    };
+    let mut pointers = vec![Pointer::Group(group), Pointer::Queue(queue)];
+    pointers.extend(message.map(Pointer::Message));
+    let sent = message.and_then(|message| view.sent.get(&message).copied());
+    pointers.extend(sent.map(Pointer::Send));
+    let at = sent.and_then(|at| history.sends.get(at)).map_or(history.ended, |send| send.invoked);
+    findings.violate(at, words(history, group, (queue, record), what), pointers);
+}
+
+/// Why a group may have passed an offset before the record that it holds now was there.
+fn passed_before(view: &View<'_>, group: GroupId, queue: QueueId) -> Option<&'static str> {
+    let broker = view.history.broker_of(queue)?;
+    if view.ledger.topic_deleted(queue, Moment(0)) {
+        return Some("the topic was deleted");
+    }
+    if view.ledger.lost_disk(broker, Moment(0), Moment::END) {
+        return Some("its offset was given anew after the disk was destroyed");
+    }
+    let asynchronous = view
+        .history
+        .broker_fact(broker)
+        .is_some_and(|fact| fact.flush == crate::promises::Flush::Async || fact.reads_unflushed);
+    let lost = view.ledger.lost_bytes(broker, Moment(0), Moment::END);
+    let passed = view.first.contains_key(&(group, queue));
+    (asynchronous && lost && passed)
+        .then_some("its offset was given anew after un-synced bytes were lost")
+}
+
+fn words(
+    history: &History,
+    group: GroupId,
+    (queue, record): (QueueId, &EndRecord),
+    what: &str,
+) -> String {
+    let message = record.content.message.map_or_else(|| "?".to_owned(), |id| id.to_string());
+    let (place, group) = (history.queue_words(queue), history.group_name(group));
+    format!("message {message} at offset {} of {place} {what} to group {group}", record.offset)
+        .replace("consumed nor made a dead letter to group", "consumed nor made a dead letter of")
+        .replace("waits to group", "waits for its retry in group")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{FaultKind, promises::Flush, sample::Sample};
+
+    #[test]
+    fn a_group_that_consumed_everything_passes() {
+        let mut sample = Sample::new(Flush::Async);
+        sample.ends_with(&[1, 2]);
+        sample.group_at(Some(2), 2);
+        sample.delivered(10, 1, 0);
+        sample.delivered(20, 2, 1);
+        let findings = check(&sample.history);
+        assert_eq!((findings.broken(), findings.checked), (0, 2));
+    }
+
+    #[test]
+    fn a_record_below_the_committed_offset_that_nobody_was_given_is_a_hole() {
+        let mut sample = Sample::new(Flush::Sync);
+        sample.acked(1, 1, 0);
+        sample.ends_with(&[1, 2]);
+        sample.group_at(Some(2), 2);
+        sample.delivered(20, 2, 1);
+        let findings = check(&sample.history);
+        assert_eq!(
+            findings.violations[0].words,
+            "message M1 at offset 0 of queue 0 of orders on broker-a was passed over and never \
+             given to group readers"
+        );
+    }
+
+    #[test]
+    fn a_failed_message_that_is_a_dead_letter_is_no_hole() {
+        let mut sample = Sample::new(Flush::Sync);
+        sample.ends_with(&[1]);
+        sample.group_at(Some(1), 1);
+        sample.delivered(20, 1, 0).consumed = Some(Consumed::Later);
+        sample.history.drained = Some(Moment::from_ms(50_000));
+        assert_eq!(check(&sample.history).broken(), 1);
+
+        let topic = sample.history.topic("%DLQ%readers");
+        let dead = sample.history.queue(sample.broker, topic, 0);
+        sample.ends_with(&[1]).queue = dead;
+        assert!(check(&sample.history).kept());
+    }
+
+    #[test]
+    fn offsets_given_anew_after_a_power_cut_under_async_flush_are_excused() {
+        let mut sample = Sample::new(Flush::Async);
+        sample.fault(5_000, FaultKind::PowerCut);
+        sample.delivered(20, 9, 0);
+        sample.ends_with(&[1]);
+        sample.group_at(Some(1), 1);
+        let findings = check(&sample.history);
+        assert_eq!((findings.broken(), findings.excuses.len()), (0, 1));
+    }
+}

@@ -1,0 +1,22 @@
+//! A verdict as a page, a story and JSON.
+//!
+//! A [`RunSummary`] goes in; [`text`] tells it in a terminal, [`json`] tells it to machines, and
+//! [`page`] shows it in a browser. A [`Sweep`] sums many runs up.
+
+mod json;
+mod page;
+mod run;
+mod story;
+mod sweep;
+mod timeline;
+mod traffic;
+
+pub use json::json;
+pub use page::page;
+pub use run::{End, RunSummary};
+pub use story::text;
+pub use sweep::{SeedResult, Sweep};
+pub use traffic::Traffic;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! The command line.
+
+mod arguments;
+mod replay;
+mod sweep;
+mod twice;
+mod words;
+mod workers;
+
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command};
+use clap::Parser;
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    /// A plan cannot be drawn or read.
+    #[error(transparent)]
+    Plan(#[from] scenarios::PlanError),
+    /// A file cannot be read or written.
+    #[error("{what} {path}: {cause}")]
+    File {
+        /// What was tried.
+        what: &'static str,
+        /// Which file.
+        path: String,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// A process for a seed cannot be started or understood.
+    #[error("the process for seed {seed} {what}")]
+    Worker {
+        /// The seed.
+        seed: u64,
+        /// What went wrong.
+        what: String,
+    },
+    /// Nothing to do.
+    #[error("give --seed N to play a run, or one of the commands: replay, sweep, twice, list")]
+    NoCommand,
+}
+
+/// Reads the command line, does what it says, and gives the exit code: 0 all promises kept, 1 a
+/// promise broken, 2 the run itself failed.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            words::complain(&error.to_string());
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<u8, CliError> {
+    match arguments.command {
+        Some(Command::Replay(replay)) => replay::from_file(&replay),
+        Some(Command::Sweep(sweep)) => sweep::sweep(&sweep),
+        Some(Command::Twice(twice)) => twice::twice(&twice),
+        Some(Command::List) => words::list(),
+        Some(Command::One(one)) => replay::as_worker(&one),
+        None => replay::one_seed(&arguments.one),
+    }
+}

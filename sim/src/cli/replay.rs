@@ -1,0 +1,98 @@
+//! One run: from a seed, from a file, or for another process.
+
+use std::{path::Path, sync::Arc};
+
+use reports::SeedResult;
+use scenarios::Plan;
+
+use super::{
+    CliError,
+    arguments::{One, Output, Replay, Worker},
+    words,
+    workers::{self, Watch},
+};
+use crate::{Options, play::play, tasks::hear_panics};
+
+/// Where a panic that cannot be caught ends the process: with what it said, and exit code 1.
+fn abort(node: &str, task: &str, text: &str) {
+    words::say(&format!("broken: {node} panicked in task `{task}`: {text}"));
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a panic that aborts must not look like a crash"
+    )]
+    std::process::exit(1);
+}
+
+/// Plays the plan that a seed draws.
+pub(super) fn one_seed(one: &One) -> Result<u8, CliError> {
+    let Some(seed) = one.seed else { return Err(CliError::NoCommand) };
+    let plan = scenarios::draw(seed, one.scenario.as_deref())?;
+    if let Some(path) = &one.plan_out {
+        write(path, &plan.to_json()?)?;
+    }
+    let named = one.scenario.as_ref().map(|name| format!(" --scenario {name}"));
+    let command = format!("cargo run -p sim -- --seed {seed}{}", named.unwrap_or_default());
+    show(plan, &one.output, &command)
+}
+
+/// Plays the plan in a file.
+pub(super) fn from_file(replay: &Replay) -> Result<u8, CliError> {
+    let path = replay.plan.display().to_string();
+    #[expect(clippy::disallowed_methods, reason = "a plan is a file of the person's")]
+    let text = std::fs::read_to_string(&replay.plan);
+    let error = |cause| CliError::File { what: "cannot read", path: path.clone(), cause };
+    let plan = Plan::from_json(&text.map_err(error)?)?;
+    show(plan, &replay.output, &format!("cargo run -p sim -- replay {path}"))
+}
+
+/// Plays a seed and prints its outcome as a line of JSON.
+pub(super) fn as_worker(worker: &Worker) -> Result<u8, CliError> {
+    workers::watchdog(worker.seed);
+    hear_panics(abort);
+    let watch = Watch::start();
+    let plan = scenarios::draw(worker.seed, worker.scenario.as_deref())?;
+    let options = Options { log: worker.trace_out.clone(), ..Options::default() };
+    let played = play(plan, &options);
+    let summary = played.summary(watch.millis(), ("", ""));
+    words::say(&serde_json::to_string(&SeedResult::of(&summary)).unwrap_or_default());
+    Ok(summary.end().exit_code())
+}
+
+/// Plays a plan for a person.
+fn show(plan: Plan, output: &Output, command: &str) -> Result<u8, CliError> {
+    workers::watchdog(plan.seed);
+    hear_panics(abort);
+    let total_ms = plan.timing.heal_at_ms;
+    let progress = move |phase: &str, at_ms: u64| words::phase(phase, at_ms, total_ms);
+    let options = Options { progress: Some(Arc::new(progress)), log: output.trace_out.clone() };
+    let plan_json = plan.to_json()?;
+    let watch = Watch::start();
+    let played = play(plan, &options);
+    let waited_ms = watch.millis();
+    words::progress_end();
+    if output.story {
+        words::story(&played);
+    }
+    let summary = played.summary(waited_ms, (&plan_json, command));
+    let name = format!("{}-seed-{}", played.plan.scenario, played.plan.seed);
+    let page = output.report_dir.join(format!("{name}.html"));
+    let json = output.report_dir.join(format!("{name}.json"));
+    write(&page, &reports::page(&summary))?;
+    write(&json, &reports::json(&summary))?;
+    words::say(reports::text(&summary).trim_end());
+    words::say(&format!("Report: {} and {}", page.display(), json.display()));
+    Ok(summary.end().exit_code())
+}
+
+/// Writes a file, and the directories above it.
+pub(super) fn write(path: &Path, text: &str) -> Result<(), CliError> {
+    let error =
+        |cause| CliError::File { what: "cannot write", path: path.display().to_string(), cause };
+    #[expect(clippy::disallowed_methods, reason = "reports are files of the person's")]
+    {
+        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            std::fs::create_dir_all(parent).map_err(error)?;
+        }
+        std::fs::write(path, text).map_err(error)
+    }
+}

@@ -1,0 +1,116 @@
+//! Whole plans, played in this process and by the command.
+
+#![expect(clippy::disallowed_methods, reason = "files for the command, outside of any world")]
+
+use std::{
+    path::PathBuf,
+    process::{Command, Output},
+};
+
+use scenarios::{Plan, draw};
+use sim::{Options, Played, play};
+
+/// A plan that is over soon.
+fn short(seed: u64, scenario: &str) -> Plan {
+    let mut plan = draw(seed, Some(scenario)).unwrap();
+    plan.timing.heal_at_ms = 5_000;
+    plan.faults.retain(|struck| struck.at_ms < 5_000);
+    plan.workload.admin.retain(|op| op.at_ms < 5_000);
+    for producer in &mut plan.workload.producers {
+        producer.until_ms = producer.until_ms.min(5_000);
+        producer.from_ms = producer.from_ms.min(1_000);
+    }
+    plan
+}
+
+fn played(plan: &Plan) -> Played {
+    play(plan.clone(), &Options::default())
+}
+
+fn sim(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_sim")).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A file of this test in the directory that cargo gives it.
+fn file(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+#[test]
+fn a_plan_takes_the_same_course_twice_and_another_seed_another() {
+    let plan = short(3, "crash_restart_loops");
+    let (first, second) = (played(&plan), played(&plan));
+    assert_eq!(first.trace_hash, second.trace_hash);
+    assert_eq!(first.history, second.history);
+    let other = played(&short(4, "crash_restart_loops"));
+    assert_ne!(first.trace_hash, other.trace_hash);
+}
+
+#[test]
+fn a_run_without_faults_keeps_every_promise_and_loses_nothing() {
+    let played = played(&short(1, "send_then_pull"));
+    assert_eq!(played.troubles, Vec::<String>::new());
+    let broken: Vec<_> = played.verdict.violations().iter().map(|one| one.words.clone()).collect();
+    assert_eq!(broken, Vec::<String>::new());
+    assert!(played.history.sends.len() > 20, "{}", played.history.sends.len());
+    assert!(played.history.deliveries.len() > 20, "{}", played.history.deliveries.len());
+    assert!(played.history.drained.is_some());
+}
+
+#[test]
+fn faults_strike_when_the_plan_says_and_become_facts() {
+    let plan = short(2, "crash_restart_loops");
+    let played = played(&plan);
+    let struck = |kind| plan.faults.iter().filter(|one| one.fault.kind() == Some(kind)).count();
+    let crash = checkers::FaultKind::ProcessCrash;
+    let facts = played.history.faults.iter().filter(|fact| fact.kind == crash).count();
+    // What strikes a process that does not run is no fact.
+    assert!(0 < facts && facts <= struck(crash), "{facts} of {}", struck(crash));
+    let restarts = played.history.boots.iter().filter(|boot| !boot.first).count();
+    assert!(0 < restarts);
+}
+
+#[test]
+fn a_written_plan_replays_to_the_same_trace_hash() {
+    let plan = short(5, "send_then_pull");
+    let path = file("replay.json");
+    std::fs::write(&path, plan.to_json().unwrap()).unwrap();
+    let reports = file("reports");
+    let arguments = ["replay", path.to_str().unwrap(), "--report-dir", reports.to_str().unwrap()];
+    let output = sim(&arguments);
+    let said = text(&output.stdout);
+    let hash = format!("trace hash {:016x}", played(&plan).trace_hash);
+    assert!(said.contains(&hash), "{hash} is not in:\n{said}");
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for name in ["send_then_pull-seed-5.html", "send_then_pull-seed-5.json"] {
+        assert!(reports.join(name).is_file(), "{name}");
+    }
+}
+
+#[test]
+fn what_cannot_be_played_is_refused_with_one_clear_error_and_exit_code_2() {
+    let refused = |arguments: &[&str], words: &str| {
+        let output = sim(arguments);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(said.contains(words), "{arguments:?}: {said}");
+    };
+    refused(&[], "give --seed N");
+    refused(&["--seed", "1", "--scenario", "nothing"], "there is no scenario `nothing`");
+    refused(&["--seed", "x"], "invalid value 'x'");
+    refused(&["sweep", "--seeds", "9..9"], "9..9 holds no seed");
+    refused(&["replay", "/nowhere/plan.json"], "cannot read /nowhere/plan.json");
+    let path = file("broken.json");
+    std::fs::write(&path, "{").unwrap();
+    refused(&["replay", path.to_str().unwrap()], "this is not a plan");
+}
+
+#[test]
+fn the_list_names_every_scenario() {
+    let said = text(&sim(&["list"]).stdout);
+    assert!(scenarios::ALL.iter().all(|scenario| said.contains(scenario.name)), "{said}");
+}

@@ -1,0 +1,150 @@
+//! Walking through the log record by record, until something is no record.
+
+use std::{io, ops::Range};
+
+use bytes::Bytes;
+use protocol::record::{Record, RecordView, Start, start};
+
+use crate::{
+    get::Damage,
+    limits::{BLANK_BYTES_MIN, SCAN_BYTES},
+    segment::{Segment, is_blank},
+};
+
+/// What a power cut keeps or loses as a whole: a sector, or half of the one under the head.
+const SECTOR_BYTES: u64 = 256;
+
+/// What stands at a place of the log.
+pub(crate) enum Step {
+    /// A whole record.
+    Record(RecordView),
+    /// The end of a file: go on with the next.
+    Blank,
+    /// Nothing.
+    Unwritten,
+    /// Something else.
+    Bad(String),
+}
+
+/// The bytes of one segment, read in large runs.
+pub(crate) struct Scanner<'a> {
+    segment: &'a Segment,
+    segment_bytes: u64,
+    window: Bytes,
+    window_at: u64,
+}
+
+impl<'a> Scanner<'a> {
+    pub(crate) fn new(segment: &'a Segment, segment_bytes: u64) -> Self {
+        Self { segment, segment_bytes, window: Bytes::new(), window_at: segment.start }
+    }
+
+    /// What stands at `at`, an offset of the log in this segment.
+    pub(crate) fn look(&mut self, at: u64) -> io::Result<Step> {
+        let rest = self.segment.start + self.segment_bytes - at;
+        if rest < BLANK_BYTES_MIN {
+            return Ok(Step::Bad(format!("only {rest} bytes to the end of the file")));
+        }
+        let head = self.bytes(at, BLANK_BYTES_MIN)?;
+        if is_blank(&head, rest) {
+            return Ok(Step::Blank);
+        }
+        let total_bytes = match start(&head) {
+            Ok(Start::Record { total_bytes }) => total_bytes as u64,
+            Ok(Start::Unwritten) => return Ok(Step::Unwritten),
+            Ok(Start::Blank { total_bytes }) => {
+                return Ok(Step::Bad(format!("a blank of {total_bytes} bytes, {rest} are left")));
+            }
+            Err(wrong) => return Ok(Step::Bad(wrong.to_string())),
+        };
+        if rest < total_bytes + BLANK_BYTES_MIN {
+            return Ok(Step::Bad(format!("a record of {total_bytes} bytes, {rest} are left")));
+        }
+        let bytes = self.bytes(at, total_bytes)?;
+        Ok(match whole(bytes, at, at - self.segment.start) {
+            Ok(record) => Step::Record(record),
+            Err(damage) => Step::Bad(damage.to_string()),
+        })
+    }
+
+    fn bytes(&mut self, at: u64, len: u64) -> io::Result<Bytes> {
+        let from = at.wrapping_sub(self.window_at);
+        if self.window.len() as u64 <= from || (self.window.len() as u64) < from + len {
+            let rest = self.segment.start + self.segment_bytes - at;
+            let run = SCAN_BYTES.max(len).min(rest);
+            self.window = self.segment.file.read_bytes(at - self.segment.start, run)?;
+            self.window_at = at;
+        }
+        let from = usize::try_from(at - self.window_at).unwrap_or(usize::MAX);
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        Ok(self.window.slice(from..from + len))
+    }
+}
+
+/// The record, if all of it is what was once written at `at`.
+///
+/// Differs from Java, which looks at nothing behind the body: a record whose properties were lost
+/// to a power cut is no message.
+fn whole(bytes: Bytes, at: u64, position: u64) -> Result<RecordView, Damage> {
+    let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    crate::get::verify(&bytes, at, size)?;
+    let record = RecordView::parse(bytes)?;
+    let end = position + record.total_size() as u64;
+    let properties_at = end - record.properties_bytes().len() as u64;
+    let topic_at = properties_at - 2 - record.topic_bytes().len() as u64;
+    let is_torn = is_torn(record.topic_bytes(), topic_at)
+        || is_torn(record.properties_bytes(), properties_at);
+    if is_torn {
+        return Err(Damage::Torn);
+    }
+    Ok(record)
+}
+
+/// Whether a text that lies at this position of a file has lost a sector, or its end: there are
+/// zeroes then, and no text ends with one or has a whole sector of them.
+fn is_torn(text: &[u8], from: u64) -> bool {
+    let to = from + text.len() as u64;
+    let first = from - from % SECTOR_BYTES;
+    let step = usize::try_from(SECTOR_BYTES).unwrap_or(usize::MAX);
+    let mut sectors = (first..to).step_by(step).map(|sector| -> Range<u64> {
+        sector.max(from) - from..(sector + SECTOR_BYTES).min(to) - from
+    });
+    let is_zero = |part: &[u8]| part.iter().all(|&byte| byte == 0);
+    let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+    text.last() == Some(&0)
+        || sectors.any(|part| text.get(index(part.start)..index(part.end)).is_some_and(is_zero))
+}
+
+/// The first record of a segment, if it is whole.
+pub(crate) fn first_record(
+    segment: &Segment,
+    segment_bytes: u64,
+) -> io::Result<Option<RecordView>> {
+    Ok(match Scanner::new(segment, segment_bytes).look(segment.start)? {
+        Step::Record(record) => Some(record),
+        Step::Blank | Step::Unwritten | Step::Bad(_) => None,
+    })
+}
+
+/// Where a record lies, by its own word.
+pub(crate) fn place<B: AsRef<[u8]>>(record: &Record<B>) -> u64 {
+    u64::try_from(record.physical_offset()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_lost_a_sector_or_its_end_is_torn_and_one_that_only_holds_a_zero_is_not() {
+        let mut text = vec![b'x'; 2000];
+        assert!(!is_torn(&text, 100));
+        text[7] = 0;
+        assert!(!is_torn(&text, 100));
+        // A half sector of the file lies at 412..668 of the text.
+        text[412..668].fill(0);
+        assert!(is_torn(&text, 100));
+        assert!(!is_torn(&text, 101));
+        assert!(is_torn(b"ab\0", 0));
+    }
+}
