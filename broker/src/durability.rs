@@ -15,7 +15,7 @@ use crate::{
 
 impl Broker {
     /// Begins a sync of the log, if there is anything to sync; the driver runs it outside of its
-    /// lock and brings the outcome back as [`Event::Synced`].
+    /// lock and brings the outcome back as [`Event::Synced`](crate::Event::Synced).
     pub fn begin_sync(&mut self) -> Option<SyncJob> {
         self.store.begin_sync()
     }
