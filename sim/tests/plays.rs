@@ -12,7 +12,7 @@ use sim::{Options, Played, play};
 
 /// A plan that is over soon.
 fn short(seed: u64, scenario: &str) -> Plan {
-    let mut plan = draw(seed, Some(scenario)).unwrap();
+    let mut plan = draw(seed, Some(scenario)).expect("`sim list` names the scenario");
     plan.timing.heal_at_ms = 5_000;
     plan.faults.retain(|struck| struck.at_ms < 5_000);
     plan.workload.admin.retain(|op| op.at_ms < 5_000);
@@ -28,7 +28,8 @@ fn played(plan: &Plan) -> Played {
 }
 
 fn sim(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_sim")).args(arguments).output().unwrap()
+    let command = Command::new(env!("CARGO_BIN_EXE_sim")).args(arguments).output();
+    command.expect("cargo built sim before this test")
 }
 
 fn text(bytes: &[u8]) -> String {
