@@ -1,6 +1,7 @@
 //! The command line.
 
 mod arguments;
+mod recovery;
 mod replay;
 mod sweep;
 mod twice;

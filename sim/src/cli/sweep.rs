@@ -8,7 +8,7 @@ use std::sync::{
 use super::{
     CliError,
     arguments::Sweep,
-    words,
+    recovery, words,
     workers::{self, Bar, Job},
 };
 use crate::world::locked;
@@ -61,6 +61,9 @@ pub(super) fn sweep(sweep: &Sweep) -> Result<u8, CliError> {
     sum.waited_ms = bar.millis();
     if let Some(path) = &sweep.json {
         super::replay::write(path, &sum.json())?;
+    }
+    if let Some(line) = recovery::line(&sum) {
+        words::say(&line);
     }
     words::say(sum.text().trim_end());
     let must_reach = sweep.probes || (PROBES_FROM <= count && sweep.scenario.is_none());

@@ -8,17 +8,17 @@
 //! the slots they change stay in memory until [`IndexFile::flush`]; a lookup sees both.
 //! Source: store/index/IndexFile.java.
 
-use std::{collections::BTreeMap, io, path::PathBuf, sync::Arc};
+use std::{io, path::PathBuf, sync::Arc};
 
 use runtime::{Disk, File, OpenMode};
 
 use super::{
     entry::{ENTRY_LEN, Entry},
     header::Header,
+    slots::{self, Slots},
 };
 use crate::limits::{INDEX_ENTRY_BYTES, INDEX_HEADER_BYTES, INDEX_SLOT_BYTES, SCAN_BYTES};
 
-const PAGE_SLOTS: u32 = 1024;
 /// Entries that wait in memory before they are written without their slots.
 const WAITING_BYTES_MAX: usize = 256 * 1024;
 
@@ -48,17 +48,12 @@ pub(crate) struct IndexFile {
     pub(crate) header: Header,
     file: Arc<dyn File>,
     shape: Shape,
-    /// Slots that were looked at or changed, by number of their page.
-    pages: BTreeMap<u32, Page>,
+    /// Slots that keys were put under; none before the first key, and when the file is full.
+    slots: Option<Slots>,
     /// Entries before this number are in the file.
     written: u32,
     /// The entries from `written` on.
     waiting: Vec<u8>,
-}
-
-struct Page {
-    slots: Vec<u32>,
-    changed: bool,
 }
 
 impl IndexFile {
@@ -77,7 +72,7 @@ impl IndexFile {
 
     fn new(path: PathBuf, file: Arc<dyn File>, shape: Shape, header: Header) -> Self {
         let written = header.next;
-        Self { path, header, file, shape, pages: BTreeMap::new(), written, waiting: Vec::new() }
+        Self { path, header, file, shape, slots: None, written, waiting: Vec::new() }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -89,7 +84,7 @@ impl IndexFile {
     }
 
     pub(crate) fn is_changed(&self) -> bool {
-        self.written < self.header.next || self.pages.values().any(|page| page.changed)
+        self.written < self.header.next || self.slots.as_ref().is_some_and(Slots::is_changed)
     }
 
     /// Adds an entry in memory.
@@ -97,7 +92,7 @@ impl IndexFile {
         assert!(!self.is_full(), "entry {} of a full index file", self.header.next);
         let slot = hash % self.shape.slots;
         let number = self.header.next;
-        let before = self.slot(slot)?;
+        let before = self.slots()?.get(slot)?;
         let before = if before < number { before } else { 0 };
         if number == 1 {
             self.header.begin_ms = stored_ms;
@@ -107,7 +102,7 @@ impl IndexFile {
         let seconds = i32::try_from(seconds).unwrap_or(i32::MAX);
         let entry = Entry { hash, physical, seconds, before };
         self.waiting.extend_from_slice(&entry.encode());
-        self.set_slot(slot, number)?;
+        self.slots()?.set(slot, number)?;
         // Only a slot that was empty is a new one: Java once counted every entry.
         self.header.slots_used += u32::from(before == 0);
         self.header.next += 1;
@@ -120,45 +115,21 @@ impl IndexFile {
         Ok(())
     }
 
-    fn page(&mut self, slot: u32) -> io::Result<&mut Page> {
-        let number = slot / PAGE_SLOTS;
-        if !self.pages.contains_key(&number) {
-            let page = Page { slots: self.read_slots(number)?, changed: false };
-            self.pages.insert(number, page);
+    fn slots(&mut self) -> io::Result<&mut Slots> {
+        if self.slots.is_none() {
+            self.slots =
+                Some(Slots::in_file(self.file.clone(), self.shape.slots, Shape::slot_at(0))?);
         }
-        self.pages.get_mut(&number).ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-
-    fn read_slots(&self, page: u32) -> io::Result<Vec<u32>> {
-        let first = page * PAGE_SLOTS;
-        let count = PAGE_SLOTS.min(self.shape.slots - first);
-        let bytes =
-            self.file.read_bytes(Shape::slot_at(first), u64::from(count) * INDEX_SLOT_BYTES)?;
-        let slots = bytes.chunks_exact(4).filter_map(|slot| slot.first_chunk());
-        // A negative number is no entry's.
-        Ok(slots.map(|slot| u32::try_from(i32::from_be_bytes(*slot)).unwrap_or(0)).collect())
-    }
-
-    fn slot(&mut self, slot: u32) -> io::Result<u32> {
-        let page = self.page(slot)?;
-        Ok(page.slots.get(index_in_page(slot)).copied().unwrap_or(0))
-    }
-
-    fn set_slot(&mut self, slot: u32, number: u32) -> io::Result<()> {
-        let page = self.page(slot)?;
-        page.changed = true;
-        page.slots[index_in_page(slot)] = number;
-        Ok(())
+        self.slots.as_mut().ok_or_else(|| io::ErrorKind::OutOfMemory.into())
     }
 
     /// The newest entry of a slot, without remembering what was read.
     fn newest(&self, slot: u32) -> io::Result<u32> {
-        if let Some(page) = self.pages.get(&(slot / PAGE_SLOTS)) {
-            return Ok(page.slots.get(index_in_page(slot)).copied().unwrap_or(0));
+        if let Some(newest) = self.slots.as_ref().and_then(|slots| slots.peek(slot)) {
+            return Ok(newest);
         }
         let bytes = self.file.read_bytes(Shape::slot_at(slot), INDEX_SLOT_BYTES)?;
-        let newest = bytes.first_chunk().map_or(0, |slot| i32::from_be_bytes(*slot));
-        Ok(u32::try_from(newest).unwrap_or(0))
+        Ok(slots::decode(&bytes))
     }
 
     fn entry(&self, number: u32) -> io::Result<Option<Entry>> {
@@ -203,14 +174,12 @@ impl IndexFile {
             return Ok(());
         }
         self.write_entries()?;
-        for (number, page) in self.pages.iter_mut().filter(|(_, page)| page.changed) {
-            let bytes: Vec<u8> = page.slots.iter().flat_map(|slot| slot.to_be_bytes()).collect();
-            self.file.write_all_at(Shape::slot_at(number * PAGE_SLOTS), &bytes)?;
-            page.changed = false;
+        if let Some(slots) = &mut self.slots {
+            slots.flush()?;
         }
         self.file.write_all_at(0, &self.header.encode())?;
         if self.is_full() {
-            self.pages.clear();
+            self.slots = None;
         }
         Ok(())
     }
@@ -233,12 +202,7 @@ impl IndexFile {
         let claimed = self.header;
         self.header = Header { begin_ms: claimed.begin_ms, ..Header::default() };
         (self.written, self.waiting) = (1, Vec::new());
-        self.pages.clear();
-        for first in (0..self.shape.slots).step_by(PAGE_SLOTS as usize) {
-            let count = PAGE_SLOTS.min(self.shape.slots - first) as usize;
-            let page = Page { slots: vec![0; count], changed: true };
-            self.pages.insert(first / PAGE_SLOTS, page);
-        }
+        self.slots = Some(Slots::empty(self.file.clone(), self.shape.slots, Shape::slot_at(0))?);
         let mut number = 1;
         'entries: while number < claimed.next {
             let count = (SCAN_BYTES / INDEX_ENTRY_BYTES).min(u64::from(claimed.next - number));
@@ -257,8 +221,4 @@ impl IndexFile {
         }
         Ok(())
     }
-}
-
-fn index_in_page(slot: u32) -> usize {
-    (slot % PAGE_SLOTS) as usize
 }

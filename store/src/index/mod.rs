@@ -8,6 +8,7 @@ mod entry;
 mod file;
 mod header;
 mod names;
+mod slots;
 
 use std::{
     collections::VecDeque,
