@@ -2,7 +2,7 @@
 //!
 //! A lease lives 60 seconds after its last renewal; clients renew every 20. Time is monotonic.
 //!
-//! Differs from Java: there a lease is measured on the wall clock, so that a step of it lets two
+//! Differs from Java, where a lease is measured on the wall clock, so that a step of it lets two
 //! members own one queue.
 //!
 //! Source: `broker/client/rebalance/RebalanceLockManager.java`.

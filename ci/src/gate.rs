@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{floors, report, source, tidy};
+use crate::{compatibility, floors, report, source, tidy};
 
 /// What a stage does.
 enum Work {
@@ -26,6 +26,7 @@ const STAGES: &[Stage] = &[
     Stage { name: "format", work: Work::Run(&[&["cargo", "fmt", "--all", "--check"]]) },
     Stage { name: "tidy", work: Work::Check(tidy::check) },
     Stage { name: "floors", work: Work::Check(floors::check) },
+    Stage { name: "compatibility", work: Work::Check(compatibility::check) },
     Stage {
         name: "lints",
         work: Work::Run(&[&[
@@ -142,8 +143,8 @@ fn run_one(program: &[&str]) -> bool {
 }
 
 fn print_table(times: &[(&str, Duration)]) {
-    println!("\n{:<10} {:>9}", "stage", "seconds");
+    println!("\n{:<13} {:>9}", "stage", "seconds");
     for (name, time) in times {
-        println!("{name:<10} {:>9.1}", time.as_secs_f64());
+        println!("{name:<13} {:>9.1}", time.as_secs_f64());
     }
 }

@@ -4,6 +4,7 @@
 //! cargo run -p ci -- gate      everything below, as CI runs it
 //! cargo run -p ci -- tidy      sizes, names, the single seam, words that must not stand
 //! cargo run -p ci -- floors    who imports whom
+//! cargo run -p ci -- compatibility  writes docs/compatibility.md anew
 //! cargo run -p ci -- hunt      plants known bugs and sees whether a sweep finds them
 //! ```
 //! It imports no room of the house: it reads the tree as text and runs cargo.
@@ -13,6 +14,7 @@
     reason = "the gate is not part of the product: it reads the tree and runs programs"
 )]
 
+mod compatibility;
 mod floors;
 mod gate;
 mod hunt;
@@ -48,6 +50,8 @@ enum Job {
     Tidy,
     /// Imports point downward only.
     Floors,
+    /// Writes docs/compatibility.md from the dispatch tables and the comments.
+    Compatibility,
     /// Plants known bugs in a copy of the tree, and sweeps seeds until each is seen.
     Hunt(hunt::Hunt),
 }
@@ -61,6 +65,7 @@ fn main() -> ExitCode {
         Job::Gate { only, list: false } => gate::run(&only),
         Job::Tidy => report("tidy", &tidy::check()),
         Job::Floors => report("floors", &floors::check()),
+        Job::Compatibility => report("compatibility", &compatibility::write()),
         Job::Hunt(asked) => hunt::run(&asked),
     };
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }

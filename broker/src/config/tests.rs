@@ -35,6 +35,37 @@ fn a_wrong_value_names_key_value_and_what_was_expected() {
     assert!(error.to_string().contains("`haSendHeartbeatInterval` = `soon`"), "{error}");
 }
 
+/// What an operator reads when a file is wrong, all of it at a glance.
+#[test]
+fn the_words_for_a_wrong_file() {
+    let wrong = [
+        "a=1",
+        "brokerNmae=b1",
+        "listenPort=99999",
+        "listenPort=-1",
+        "listenPort=ten",
+        "listenPort=",
+        "listenPort=9999999999999999999999",
+        "brokerId=1.5",
+        "flushDiskType=SYNC",
+        "autoCreateTopicEnable=yes",
+        "maxMessageSize=4M",
+        "diskMaxUsedSpaceRatio=-75",
+        "deleteWhen=25",
+        "mappedFileSizeCommitLog=-1",
+        "brokerName=b1\nbrokerRole=LEADER",
+        "listenPort=10911\nlistenPort=x",
+    ];
+    let told: Vec<String> = wrong
+        .iter()
+        .map(|text| match read(text) {
+            Ok(_) => format!("{text:?}: taken"),
+            Err(error) => format!("{text:?}: {error}"),
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"));
+}
+
 #[test]
 fn every_honoured_key_is_a_key_of_rocketmq_with_the_same_default() {
     // Only read by the start-up class in Java, not by one of the configuration classes.

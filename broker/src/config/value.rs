@@ -37,7 +37,7 @@ number! {
 impl Value for bool {
     const EXPECTED: &'static str = "true or false";
 
-    // Differs from Java: there every word that is not `true` means false, so that a slip silently
+    // Differs from Java, where every word that is not `true` means false, so that a slip silently
     // switches something off.
     fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
