@@ -243,10 +243,10 @@ impl StoreConfig {
         let least_segment = RECORD_BYTES_MIN + BLANK_BYTES_MIN;
         let entries_max = i32_max / INDEX_ENTRY_BYTES;
         let ranges = [
-            ("segment_bytes", self.segment_bytes, least_segment, i32_max),
+            ("mappedFileSizeCommitLog", self.segment_bytes, least_segment, i32_max),
             ("queue_file_slots", self.queue_file_slots, 1, i32_max / SLOT_BYTES),
-            ("index_slots", u64::from(self.index_slots), 1, i32_max / 4),
-            ("index_entries", u64::from(self.index_entries), 2, entries_max),
+            ("maxHashSlotNum", u64::from(self.index_slots), 1, i32_max / 4),
+            ("maxIndexNum", u64::from(self.index_entries), 2, entries_max),
             ("body_bytes_max", u64::from(self.body_bytes_max), 1, i32_max - 64 * 1024),
             ("queue_files_open", self.memory.queue_files_open as u64, 1, u64::MAX),
             ("used_percent_full", u64::from(self.retention.used_percent_full), 1, 100),
@@ -271,6 +271,6 @@ mod tests {
 
         let tiny = StoreConfig { segment_bytes: 99, ..StoreConfig::default() };
         let refused = tiny.check().unwrap_err();
-        assert_eq!((refused.key, refused.value, refused.min), ("segment_bytes", 99, 100));
+        assert_eq!((refused.key, refused.value, refused.min), ("mappedFileSizeCommitLog", 99, 100));
     }
 }

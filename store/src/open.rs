@@ -234,7 +234,7 @@ fn find_log(
     short_for: Option<Exact>,
 ) -> Result<FoundLog, OpenError> {
     let directory = config.log_directory();
-    let (expected, key) = (config.segment_bytes, "segment_bytes");
+    let (expected, key) = (config.segment_bytes, "mappedFileSizeCommitLog");
     let mut found = FoundLog::default();
     for file in numbered(disk, &directory).map_err(failed("list", &directory))? {
         let NumberedFile { start, len, ref path, .. } = file;
