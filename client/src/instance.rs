@@ -1,12 +1,13 @@
 //! What every kind of client does beside its work: knows routes, shows that it lives, listens.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, OnceLock, Weak},
     time::Duration,
 };
 
 use protocol::{Command, RequestCode, ResponseCode, Text, body, names, request};
-use remoting::{Connection, Respond};
+use remoting::{Connection, PeerId, Respond};
 use runtime::{Monotonic, Runtime};
 use thiserror::Error;
 use tokio::sync::{Notify, watch};
@@ -20,6 +21,10 @@ use crate::{
     wire::{CallFailure, Wire},
 };
 
+/// How often a consumer looks whether brokers have forgotten it.
+const STRANGER_TICK: Duration = Duration::from_secs(1);
+/// The longest pause between two attempts at a broker that does not answer.
+const STRANGER_TICK_MAX: Duration = Duration::from_secs(8);
 /// A route that something was wrong with is not asked for again sooner than this.
 const SUSPECT_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -86,6 +91,8 @@ pub(crate) struct Instance {
     asking: tokio::sync::Mutex<()>,
     /// Rung when a broker appears, to greet it at once.
     greet: Notify,
+    /// The connections over which brokers have heard of this client.
+    greeted: Mutex<BTreeMap<Text, PeerId>>,
     /// Rung when a route seems wrong.
     suspect: Notify,
     stopped: watch::Receiver<bool>,
@@ -163,6 +170,7 @@ impl Instance {
             role,
             asking: tokio::sync::Mutex::default(),
             greet: Notify::new(),
+            greeted: Mutex::default(),
             suspect: Notify::new(),
             stopped,
         };
@@ -262,6 +270,7 @@ impl Instance {
             let changed = routes.put(topic, &route);
             if changed.brokers {
                 let needed = |at: &Text| routes.has_address(at) || self.directory.contains(at);
+                locked(&self.greeted).retain(|address, _| needed(address));
                 self.wire.keep(needed);
             }
             changed
@@ -370,10 +379,29 @@ impl Instance {
 
     /// Tells every broker that this client lives: masters all of it, slaves only of consumers.
     pub(crate) async fn heartbeat(&self) {
-        let Some(role) = self.role.role() else { return };
+        self.heartbeat_to(|_| true).await;
+    }
+
+    /// Tells the brokers that do not know of this consumer, or have forgotten it: a broker knows a
+    /// client by its connection. `false` if one of them could not be told.
+    async fn heartbeat_to_strangers(&self) -> bool {
+        let consumes = |role: Arc<dyn Role>| !role.heartbeat().consumers.is_empty();
+        if !self.role.role().is_some_and(consumes) {
+            return true;
+        }
+        self.heartbeat_to(|address| {
+            let connected = self.wire.connected(address);
+            connected.is_none() || connected != locked(&self.greeted).get(address).copied()
+        })
+        .await
+    }
+
+    /// `false` if a broker could not be told.
+    async fn heartbeat_to(&self, wanted: impl Fn(&Text) -> bool) -> bool {
+        let Some(role) = self.role.role() else { return true };
         let mut heartbeat = role.heartbeat();
         if heartbeat.producers.is_empty() && heartbeat.consumers.is_empty() {
-            return;
+            return true;
         }
         heartbeat.client_id = self.client_id.clone();
         let consumes = !heartbeat.consumers.is_empty();
@@ -382,7 +410,7 @@ impl Instance {
         let mut calls: Vec<runtime::BoxFuture<'_, (Text, Result<Command, CallFailure>)>> =
             Vec::new();
         for (_, id, address) in self.addresses() {
-            if id == 0 || consumes {
+            if (id == 0 || consumes) && wanted(&address) {
                 let command = command.clone();
                 calls.push(Box::pin(async move {
                     let answer = self.wire.call(&address, command, timeout).await;
@@ -390,18 +418,25 @@ impl Instance {
                 }));
             }
         }
+        let mut told = true;
         for (address, answer) in all(calls).await {
             match answer {
                 Ok(answer) if answer.code != i32::from(ResponseCode::SUCCESS) => {
                     tracing::warn!(%address, code = answer.code, "heartbeat refused");
                 }
-                Ok(_) => {}
+                Ok(_) => {
+                    if let Some(connection) = self.wire.connected(&address) {
+                        locked(&self.greeted).insert(address, connection);
+                    }
+                }
                 Err(failure) => {
                     tracing::debug!(%failure, "no heartbeat");
                     self.suspect();
+                    told = false;
                 }
             }
         }
+        told
     }
 
     /// Says goodbye to every broker, as producer, consumer or both.
@@ -463,20 +498,38 @@ async fn keep_routes(instance: Arc<Instance>) {
     }
 }
 
-/// Shows that the client lives, regularly and as soon as a broker appears.
+/// Shows that the client lives, regularly and as soon as a broker appears, or comes back.
+///
+/// Differs from Java, which greets a broker anew when it happens to connect to it again. A member
+/// without a queue there may not do that for long, and meanwhile others who ask that broker share
+/// its queues as if it was not there.
 async fn keep_alive(instance: Arc<Instance>) {
+    let mut due = instance.now() + instance.settings.heartbeat_interval;
+    let mut pause = STRANGER_TICK;
     loop {
-        tokio::select! {
+        let asked = tokio::select! {
             biased;
             () = instance.stopped() => return,
-            () = instance.greet.notified() => {}
-            () = instance.runtime.clock.sleep(instance.settings.heartbeat_interval) => {}
+            () = instance.greet.notified() => true,
+            () = instance.runtime.clock.sleep(pause) => false,
+        };
+        let all = asked || due <= instance.now();
+        if all {
+            due = instance.now() + instance.settings.heartbeat_interval;
         }
-        tokio::select! {
+        let heartbeat = async {
+            if all {
+                instance.heartbeat().await;
+                return true;
+            }
+            instance.heartbeat_to_strangers().await
+        };
+        let told = tokio::select! {
             biased;
             () = instance.stopped() => return,
-            () = instance.heartbeat() => {}
-        }
+            told = heartbeat => told,
+        };
+        pause = if told { STRANGER_TICK } else { STRANGER_TICK_MAX.min(2 * pause) };
     }
 }
 

@@ -90,6 +90,11 @@ pub(crate) struct Member {
     assigned: Mutex<BTreeMap<MessageQueue, Arc<Assigned>>>,
     /// Queues that were given up and whose reader has not ended yet.
     leaving: Mutex<BTreeSet<MessageQueue>>,
+    /// Queues that a broker may have locked for this member.
+    leased: Mutex<BTreeSet<MessageQueue>>,
+    /// Held from before the locks of queues are renewed or given back until that is done: a lock
+    /// that was given back must not be renewed.
+    leasing: tokio::sync::Mutex<()>,
     /// The queues to read when they are not shared out but chosen.
     by_hand: Mutex<Option<BTreeSet<MessageQueue>>>,
     reader: OnceLock<Weak<dyn Reader>>,
@@ -122,6 +127,8 @@ impl Member {
             subscriptions: Mutex::default(),
             assigned: Mutex::default(),
             leaving: Mutex::default(),
+            leased: Mutex::default(),
+            leasing: tokio::sync::Mutex::default(),
             by_hand: Mutex::default(),
             reader: OnceLock::new(),
             bell: Notify::new(),
@@ -186,6 +193,7 @@ impl Member {
         if !self.manner.locks && self.manner.keeps_offsets {
             self.commit_all().await;
         }
+        self.unlock_leftovers().await;
         self.instance.unregister(None, Some(&self.group)).await;
         self.instance.wire.close();
     }

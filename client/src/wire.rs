@@ -10,7 +10,7 @@ use std::{
 };
 
 use protocol::{Command, Text};
-use remoting::{CallError, Limits, Pool, PoolError, Respond};
+use remoting::{CallError, Limits, PeerId, Pool, PoolError, Respond};
 use runtime::Runtime;
 use thiserror::Error;
 
@@ -104,6 +104,11 @@ impl Wire {
     ) -> Result<(), CallFailure> {
         let told = self.pool.tell(address, command.oneway(), timeout).await;
         told.map_err(|not_sent| failure(address, &not_sent))
+    }
+
+    /// The connection to a peer, if there is one now.
+    pub(crate) fn connected(&self, address: &str) -> Option<PeerId> {
+        self.pool.connected(address).map(|connection| connection.id())
     }
 
     fn answered(&self, address: &Text) -> Arc<AtomicU64> {

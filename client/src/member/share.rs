@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, MutexGuard, atomic::Ordering},
     time::Duration,
 };
 
@@ -49,6 +49,7 @@ pub(super) async fn keep_sharing(member: Arc<Member>) {
 /// Renews the locks of all queues.
 pub(super) async fn keep_locking(member: Arc<Member>) {
     while member.instance.pause(LOCK_INTERVAL).await {
+        let alone = member.leasing.lock().await;
         let held: Vec<MessageQueue> =
             member.all_assigned().iter().map(|assigned| assigned.queue.clone()).collect();
         let (locked, asked) = member.lock_queues(&held).await;
@@ -59,6 +60,7 @@ pub(super) async fn keep_locking(member: Arc<Member>) {
                 assigned.changed.notify_one();
             }
         }
+        drop(alone);
     }
 }
 
@@ -242,12 +244,15 @@ impl Member {
         }
     }
 
-    /// The reader of a locked queue has ended.
-    pub(crate) fn left(&self, assigned: &Assigned) {
+    /// The reader of a locked queue has ended: gives the lock back.
+    pub(crate) async fn leave(&self, assigned: &Assigned) {
+        let alone = self.leasing.lock().await;
+        self.unlock_queues(&assigned.queue.broker_name, &[assigned.queue.clone()]).await;
         let mut leaving = locked(&self.leaving);
         assigned.ended.store(true, Ordering::Release);
         leaving.remove(&assigned.queue);
         drop(leaving);
+        drop(alone);
         self.tell(&ConsumerEvent::Released { queue: assigned.queue.clone() });
         self.rebalance_soon();
     }
@@ -267,8 +272,11 @@ impl Member {
         // The life of a lock is counted from before it was asked for: it cannot end earlier.
         let asked = self.instance.now();
         for (broker, queues) in by_broker {
+            self.leased().extend(queues.iter().cloned());
             match self.instance.lock(&self.group, &broker, &queues).await {
                 Ok(granted) => {
+                    self.leased()
+                        .retain(|queue| !queues.contains(queue) || granted.contains(queue));
                     locked.extend(granted.into_iter().map(|queue| (queue, asked)));
                     answered.insert(broker);
                 }
@@ -276,6 +284,39 @@ impl Member {
             }
         }
         (locked, answered)
+    }
+
+    fn leased(&self) -> MutexGuard<'_, BTreeSet<MessageQueue>> {
+        locked(&self.leased)
+    }
+
+    async fn unlock_queues(&self, broker: &Text, queues: &[MessageQueue]) {
+        match self.instance.unlock(&self.group, broker, queues).await {
+            Ok(()) => self.leased().retain(|queue| !queues.contains(queue)),
+            Err(error) => {
+                tracing::info!(?queues, %error, "not unlocked; the locks will expire");
+            }
+        }
+    }
+
+    /// Gives back the locks that were asked for when the member was stopped, before anybody read
+    /// under them. A queue whose reader has not ended keeps its lock: a listener is still at work.
+    ///
+    /// Differs from Java, where the next owner of such a queue waits until the lock expires.
+    pub(super) async fn unlock_leftovers(&self) {
+        let mut by_broker: BTreeMap<Text, Vec<MessageQueue>> = BTreeMap::new();
+        for queue in self.leased().clone() {
+            let is_read = self
+                .assigned(&queue)
+                .is_some_and(|assigned| !assigned.ended.load(Ordering::Acquire))
+                || locked(&self.leaving).contains(&queue);
+            if !is_read {
+                by_broker.entry(queue.broker_name.clone()).or_default().push(queue);
+            }
+        }
+        for (broker, queues) in by_broker {
+            self.unlock_queues(&broker, &queues).await;
+        }
     }
 
     /// Whether the lock of a queue still counts.

@@ -51,12 +51,7 @@ pub(super) async fn read(core: Arc<Core>, assigned: Arc<Assigned>) {
         if core.member.holds_lock(&assigned) || assigned.state().forced.is_some() {
             core.member.commit(&assigned).await;
         }
-        let queues = [assigned.queue.clone()];
-        let broker = &assigned.queue.broker_name;
-        if let Err(error) = core.member.instance.unlock(&core.member.group, broker, &queues).await {
-            tracing::info!(queue = %assigned.queue, %error, "not unlocked; the lock will expire");
-        }
-        core.member.left(&assigned);
+        core.member.leave(&assigned).await;
     }
 }
 
