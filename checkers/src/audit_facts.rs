@@ -102,6 +102,10 @@ pub struct Bounds {
     pub boot_within_ms: u64,
     /// This long after everything was consumed, the shares of groups do not change any more.
     pub settle_ms: u64,
+    /// A queue that a member consumed in order may stay locked this long after the member died.
+    pub lock_ms: u64,
+    /// A message that was sent back is delivered again within this.
+    pub retry_within_ms: u64,
     /// How much earlier than asked a delayed message may be seen.
     pub early_ms: u64,
 }
@@ -113,6 +117,8 @@ impl Default for Bounds {
             drain_within_ms: 120_000,
             boot_within_ms: 30_000,
             settle_ms: 25_000,
+            lock_ms: 60_000,
+            retry_within_ms: 15_000,
             early_ms: 0,
         }
     }

@@ -2,13 +2,15 @@
 //!
 //! Cite: checkers.md C11. Causes are what an at-least-once system is allowed to stumble over: a
 //! change of shares in the group, a fault of a member or a broker, a copy that the producer's
-//! retry made, a reset by an administrator. Each cause explains one more delivery.
+//! retry made, a reset by an administrator. Each cause explains one more delivery of every record
+//! that holds the message: of the one that was sent, and of the copies that were made when the
+//! group wanted it again, each of which may be made anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     history::{AdminDeed, Consumed, Delivery, History, Mode},
-    ids::{GroupId, MessageId, Moment, NodeId},
+    ids::{GroupId, MessageId, Moment, NodeId, QueueId},
     verdict::{Findings, Pointer},
 };
 
@@ -72,30 +74,52 @@ struct Broken<'a> {
     last: &'a Delivery,
 }
 
-/// The delivery that no cause is left for.
+/// The delivery that no cause is left for, counted for each record and for all of them.
 fn unexplained<'a>(
     causes: &Causes<'_>,
     list: &[(usize, &'a Delivery)],
     copies: u32,
 ) -> Option<Broken<'a>> {
-    let first = list.first()?.1;
+    let mut by_record: BTreeMap<(QueueId, i64), Vec<&Delivery>> = BTreeMap::new();
+    for (_, one) in list {
+        by_record.entry((one.queue, one.offset)).or_default().push(one);
+    }
+    let broken = by_record.values().filter_map(|list| unexplained_of(causes, list, 1));
+    let of_record = broken.min_by_key(|broken| broken.last.began);
+    let all: Vec<&Delivery> = list.iter().map(|(_, one)| *one).collect();
+    of_record.or_else(|| unexplained_of(causes, &all, copies))
+}
+
+fn unexplained_of<'a>(
+    causes: &Causes<'_>,
+    list: &[&'a Delivery],
+    copies: u32,
+) -> Option<Broken<'a>> {
+    let first = list.first()?;
+    // Where it lay, and the copies that were made of it and are delivered from elsewhere.
+    let (mut places, mut sent_back) = (BTreeSet::new(), 0);
     // What comes after the first success needs a cause. A failure asks for one more by itself.
     let mut asked_again = 0;
     let mut consumed = 0;
-    for (_, one) in list {
+    for one in list {
         if 0 < consumed {
             let known = causes.within(first.began, one.began);
+            let again = known.saturating_mul(places.len() + sent_back);
             let extra = usize::try_from(copies.saturating_sub(1)).unwrap_or(usize::MAX);
-            let allowed = known.saturating_add(extra).saturating_add(asked_again);
+            let allowed = again.saturating_add(extra).saturating_add(asked_again);
             if allowed < consumed {
                 return Some(Broken { times: consumed + 1, causes: known, last: one });
             }
         }
+        places.insert((one.queue, one.offset));
         match one.consumed {
             Some(Consumed::Success) => consumed += 1,
-            // An answer of a listener that failed after another had succeeded.
-            Some(Consumed::Later) if 0 < consumed => asked_again += 1,
-            _ => {}
+            Some(Consumed::Later) => {
+                sent_back += 1;
+                // An answer of a listener that failed after another had succeeded.
+                asked_again += usize::from(0 < consumed);
+            }
+            None => {}
         }
     }
     None
@@ -143,7 +167,7 @@ fn causes_of(history: &History, group: GroupId) -> (Vec<Moment>, Vec<Moment>) {
         .filter(|one| one.group == group)
         .map(|one| one.consumer)
         .chain(history.deliveries.iter().filter(|one| one.group == group).map(|one| one.consumer))
-        .collect::<std::collections::BTreeSet<_>>()
+        .collect::<BTreeSet<_>>()
         .into_iter()
         .collect();
     let concerned = |node: &NodeId| members.contains(node) || history.broker_fact(*node).is_some();
@@ -204,6 +228,47 @@ mod tests {
         for ms in [2_100, 2_200, 2_300] {
             sample.delivered(ms, 1, 0);
         }
+        assert_eq!(check(&sample.history).broken(), 1);
+    }
+
+    /// Message 1 was sent back twice, for its broker crashed after the first time. Both copies were
+    /// consumed, and after each of two further crashes everything was consumed once more.
+    fn multiplied() -> Sample {
+        let mut sample = Sample::new(Flush::Async);
+        sample.delivered(10, 1, 0).consumed = Some(Consumed::Later);
+        sample.fault(100, FaultKind::ProcessCrash);
+        sample.delivered(200, 1, 0).consumed = Some(Consumed::Later);
+        sample.delivered(20_000, 1, 1);
+        sample.delivered(20_000, 1, 2);
+        for ms in [40_000, 60_000] {
+            sample.fault(ms, FaultKind::ProcessCrash);
+            for offset in [0, 1, 2] {
+                sample.delivered(ms + 10, 1, offset);
+            }
+        }
+        sample
+    }
+
+    #[test]
+    fn a_crash_explains_one_more_delivery_of_every_copy() {
+        assert!(check(&multiplied().history).kept());
+    }
+
+    #[test]
+    fn copies_explain_no_second_delivery_of_one_record() {
+        let mut sample = multiplied();
+        for ms in 60_100..60_110 {
+            sample.delivered(ms, 1, 2);
+        }
+        assert_eq!(check(&sample.history).broken(), 1);
+    }
+
+    #[test]
+    fn a_message_that_was_sent_back_and_consumed_all_the_same_is_found() {
+        let mut sample = Sample::new(Flush::Async);
+        sample.delivered(10, 1, 0).consumed = Some(Consumed::Later);
+        sample.delivered(20, 1, 0);
+        sample.delivered(2_000, 1, 7);
         assert_eq!(check(&sample.history).broken(), 1);
     }
 

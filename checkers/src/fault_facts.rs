@@ -110,6 +110,22 @@ impl FaultKind {
         }
     }
 
+    /// Whether it can keep a node from saying goodbye to its peers.
+    #[must_use]
+    pub const fn parts(self) -> bool {
+        self.hit().is_some()
+            || matches!(
+                self,
+                Self::Pause
+                    | Self::Partition
+                    | Self::Isolate
+                    | Self::AsymmetricCut
+                    | Self::SlowLink
+                    | Self::Stall
+                    | Self::Reset
+            )
+    }
+
     /// The column of the promise table, for a fault that can cost stored bytes.
     #[must_use]
     pub const fn hit(self) -> Option<Hit> {

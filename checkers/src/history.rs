@@ -530,6 +530,13 @@ impl History {
         self.faults.iter().filter(move |fault| fault.nodes.contains(&node))
     }
 
+    /// When the last fault was over that can keep a node from saying goodbye.
+    #[must_use]
+    pub fn last_strike(&self) -> Option<Moment> {
+        let parting = self.faults.iter().filter(|fault| fault.kind.parts());
+        parting.map(|fault| fault.until.unwrap_or(fault.at)).max()
+    }
+
     /// Number of facts, as a measure of how much was checked.
     #[must_use]
     pub fn len(&self) -> usize {

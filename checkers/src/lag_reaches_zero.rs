@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     fault_facts::FaultKind,
-    history::{GroupFact, History, Mode},
-    ids::{GroupId, Moment, NodeId, QueueId},
+    history::{GroupFact, History, Mode, Rebalance},
+    ids::{Moment, NodeId, QueueId},
     verdict::{Findings, Pointer},
 };
 
@@ -56,20 +56,25 @@ pub(crate) fn check(history: &History) -> Findings {
 
 /// At the end the shares of a group cover its queues, and do not overlap.
 fn owners(history: &History, findings: &mut Findings) {
-    let mut shares: BTreeMap<GroupId, BTreeMap<NodeId, (Moment, &[QueueId])>> = BTreeMap::new();
-    // Shares may still settle when everything is consumed; later members leave, for the run ends.
-    let healed = history.healed.unwrap_or(history.ended);
-    let drained = history.drained.map(|at| at.plus_ms(history.bounds.settle_ms));
-    let at_end = drained.unwrap_or(healed.plus_ms(history.bounds.drain_within_ms));
-    for one in history.rebalances.iter().filter(|one| one.at <= at_end) {
-        shares.entry(one.group).or_default().insert(one.consumer, (one.at, &one.queues));
-    }
+    let deaths = deaths(history);
     let shared = |group: &&GroupFact| matches!(group.mode, Mode::Concurrent | Mode::Orderly);
     for group in history.group_facts.iter().filter(shared) {
-        let Some(members) = shares.get(&group.group) else { continue };
+        let at_end = settled(history, group.mode);
+        let mut members: BTreeMap<NodeId, &[QueueId]> = BTreeMap::new();
+        let of_group = |one: &&Rebalance| one.group == group.group && one.at <= at_end;
+        for one in history.rebalances.iter().filter(of_group) {
+            members.insert(one.consumer, &one.queues);
+            // What a process held it does not hold any more when it has died.
+            if deaths.get(&one.consumer).is_some_and(|&died| one.at <= died) {
+                members.insert(one.consumer, &[]);
+            }
+        }
+        if members.is_empty() {
+            continue;
+        }
         let mut owner: BTreeMap<QueueId, NodeId> = BTreeMap::new();
-        for (&member, (_, queues)) in members {
-            for &queue in *queues {
+        for (member, queues) in members {
+            for &queue in queues {
                 findings.count();
                 if let Some(other) = owner.insert(queue, member)
                     && other != member
@@ -83,6 +88,32 @@ fn owners(history: &History, findings: &mut Findings) {
             }
         }
         unowned(history, findings, group, &owner);
+    }
+}
+
+/// When the last process of a node died.
+fn deaths(history: &History) -> BTreeMap<NodeId, Moment> {
+    let mut deaths = BTreeMap::new();
+    for fault in history.faults.iter().filter(|fault| fault.kind.hit().is_some()) {
+        for &node in &fault.nodes {
+            let last = deaths.entry(node).or_insert(fault.at);
+            *last = fault.at.max(*last);
+        }
+    }
+    deaths
+}
+
+/// The moment at which the shares of a group are judged. They may still settle when everything is
+/// consumed; later members leave, for the run ends.
+fn settled(history: &History, mode: Mode) -> Moment {
+    let bounds = &history.bounds;
+    let healed = history.healed.unwrap_or(history.ended);
+    let Some(drained) = history.drained else { return healed.plus_ms(bounds.drain_within_ms) };
+    let consumed = drained.plus_ms(bounds.settle_ms);
+    // Who was struck while it held a queue in order may have left it locked.
+    match history.last_strike().filter(|_| mode == Mode::Orderly) {
+        Some(at) => consumed.max(at.plus_ms(bounds.lock_ms + bounds.settle_ms)),
+        None => consumed,
     }
 }
 
@@ -159,5 +190,38 @@ mod tests {
         assert_eq!(findings.broken(), 2);
         assert!(findings.violations[0].words.contains("both"));
         assert!(findings.violations[1].words.contains("nobody"));
+    }
+
+    #[test]
+    fn what_a_process_held_that_died_is_not_held_any_more() {
+        let mut sample = healed(Some(3));
+        let (consumer, producer, queue) = (sample.consumer, sample.producer, sample.queue);
+        shares(&mut sample, consumer, &[queue]);
+        shares(&mut sample, producer, &[queue]);
+        sample.history.faults.push(crate::FaultFact {
+            at: Moment::from_ms(11_500),
+            until: None,
+            kind: FaultKind::ProcessCrash,
+            nodes: vec![consumer],
+            words: String::new(),
+        });
+        assert!(check(&sample.history).kept());
+    }
+
+    #[test]
+    fn a_lock_may_outlive_its_holder_but_not_for_ever() {
+        let owned_from = |ms| {
+            let mut sample = healed(Some(3));
+            sample.history.group_facts[0].mode = Mode::Orderly;
+            sample.ends_with(&[1, 2, 3]);
+            sample.fault(9_000, FaultKind::ProcessCrash);
+            let (consumer, group, queue) = (sample.consumer, sample.group, sample.queue);
+            for (ms, queues) in [(12_000, Vec::new()), (ms, vec![queue])] {
+                let at = Moment::from_ms(ms);
+                sample.history.rebalances.push(Rebalance { consumer, group, at, queues });
+            }
+            check(&sample.history).broken()
+        };
+        assert_eq!((owned_from(69_100), owned_from(99_000)), (0, 1));
     }
 }

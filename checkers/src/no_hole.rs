@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     audit_facts::{EndRecord, GroupEnd, QueueEnd},
-    history::{Consumed, Filter, GroupFact, History, Mode},
+    history::{Consumed, Delivery, Filter, GroupFact, History, Mode},
     ids::{GroupId, MessageId, Moment, QueueId},
-    ledger::Ledger,
+    ledger::{Fate, Ledger},
+    promises::{Ack, Guarantee},
     verdict::{Findings, Pointer},
 };
 
@@ -53,6 +54,8 @@ struct View<'a> {
     consumed: BTreeSet<(GroupId, MessageId)>,
     /// Every (group, message) that is a dead letter.
     dead: BTreeSet<(GroupId, MessageId)>,
+    /// The last delivery of a message to a group whose listener wanted it again.
+    wanted_again: BTreeMap<(GroupId, MessageId), &'a Delivery>,
     committed: BTreeMap<(GroupId, QueueId), &'a GroupEnd>,
     /// Which send a message came from.
     sent: BTreeMap<MessageId, usize>,
@@ -67,6 +70,7 @@ impl<'a> View<'a> {
             first: BTreeMap::new(),
             consumed: BTreeSet::new(),
             dead: BTreeSet::new(),
+            wanted_again: BTreeMap::new(),
             committed: BTreeMap::new(),
             sent: BTreeMap::new(),
         };
@@ -77,8 +81,14 @@ impl<'a> View<'a> {
             view.given.insert((one.group, one.queue, one.offset, one.content.message));
             let first = view.first.entry((one.group, one.queue)).or_insert(one.offset);
             *first = (*first).min(one.offset);
-            if let (Some(Consumed::Success), Some(message)) = (one.consumed, one.content.message) {
-                view.consumed.insert((one.group, message));
+            match (one.consumed, one.content.message) {
+                (Some(Consumed::Success), Some(message)) => {
+                    view.consumed.insert((one.group, message));
+                }
+                (Some(Consumed::Later), Some(message)) => {
+                    view.wanted_again.insert((one.group, message), one);
+                }
+                _ => {}
             }
         }
         for end in &history.queue_ends {
@@ -137,6 +147,10 @@ fn check_record(
         findings.excuse(cause, || words(history, group, (queue, record), "was not given"));
         return;
     }
+    if given && let Some(cause) = retry_lost(view, group, message) {
+        findings.excuse(&cause, || words(history, group, (queue, record), "waits"));
+        return;
+    }
     let what = match (given, history.drained) {
         (false, _) => "was passed over and never given",
         (true, Some(_)) => "was given but neither consumed nor made a dead letter",
@@ -153,6 +167,23 @@ fn check_record(
     pointers.extend(sent.map(Pointer::Send));
     let at = sent.and_then(|at| history.sends.get(at)).map_or(history.ended, |send| send.invoked);
     findings.violate(at, words(history, group, (queue, record), what), pointers);
+}
+
+/// Why the copy may be lost that was made when the group wanted a message again for the last time.
+///
+/// A consumer that sends a message back hands it over like a producer: the group has passed it once
+/// the copy was accepted, and what an acknowledgement means for the copy stands in the table.
+fn retry_lost(view: &View<'_>, group: GroupId, message: Option<MessageId>) -> Option<String> {
+    let last = view.wanted_again.get(&(group, message?))?;
+    let broker = view.history.broker_of(last.queue)?;
+    let accepted = last.ended.unwrap_or(last.began);
+    // It is stored twice, the second time when its delay is over.
+    let stored = accepted.plus_ms(view.history.bounds.retry_within_ms);
+    let ack = Some(Ack::SendOk);
+    match view.ledger.fate(broker, Guarantee::Delivered, ack, (accepted, stored), Moment::END) {
+        Fate::MayBeLost(cause) => Some(format!("the copy to be retried: {cause}")),
+        Fate::MustHold => None,
+    }
 }
 
 /// Why a group may have passed an offset before the record that it holds now was there.
@@ -231,6 +262,39 @@ mod tests {
         let dead = sample.history.queue(sample.broker, topic, 0);
         sample.ends_with(&[1]).queue = dead;
         assert!(check(&sample.history).kept());
+    }
+
+    /// A message that was wanted again at 20 ms, in a healed run.
+    fn wanted_again(flush: Flush) -> Sample {
+        let mut sample = Sample::new(flush);
+        sample.acked(1, 1, 0);
+        sample.ends_with(&[1]);
+        sample.group_at(Some(1), 1);
+        sample.delivered(20, 1, 0).consumed = Some(Consumed::Later);
+        sample.history.drained = Some(Moment::from_ms(90_000));
+        sample
+    }
+
+    #[test]
+    fn a_power_cut_may_take_the_copy_of_a_message_that_was_sent_back_within_the_flush_window() {
+        let mut sample = wanted_again(Flush::Async);
+        sample.fault(1_000, FaultKind::PowerCut);
+        let findings = check(&sample.history);
+        assert_eq!((findings.broken(), findings.excuses.len()), (0, 1));
+        assert!(findings.excuses[0].cause.contains("power cut under ASYNC_FLUSH"));
+    }
+
+    #[test]
+    fn nothing_else_may_take_the_copy_of_a_message_that_was_sent_back() {
+        let mut synced = wanted_again(Flush::Sync);
+        synced.fault(1_000, FaultKind::PowerCut);
+        let mut crashed = wanted_again(Flush::Async);
+        crashed.fault(1_000, FaultKind::ProcessCrash);
+        let mut flushed = wanted_again(Flush::Async);
+        flushed.fault(60_000, FaultKind::PowerCut);
+        for sample in [synced, crashed, flushed] {
+            assert_eq!(check(&sample.history).broken(), 1);
+        }
     }
 
     #[test]

@@ -12,6 +12,12 @@ use crate::{
     workload::{Consumer, Kind},
 };
 
+/// How long a broker keeps a queue locked for a member that does not come back, in milliseconds.
+pub(crate) const LOCK_MS: u64 = 60_000;
+
+/// How long a consumer may take to send a message back, in milliseconds.
+const SEND_BACK_MS: u64 = 5_000;
+
 /// A history in the making. Cloning is cheap; every clone writes into the same history.
 #[derive(Clone)]
 pub struct Recorder {
@@ -124,6 +130,8 @@ fn opening(plan: &Plan) -> History {
         drain_within_ms: plan.timing.drain_within_ms,
         boot_within_ms: plan.timing.boot_within_ms,
         settle_ms: plan.workload.pace.settle_ms(),
+        lock_ms: LOCK_MS,
+        retry_within_ms: crate::delay_ms(18) + SEND_BACK_MS,
         early_ms: 0,
     };
     history

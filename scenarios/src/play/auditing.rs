@@ -3,11 +3,12 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use checkers::{Boundary, EndRecord, GroupEnd, KeyQuery, Moment, QueueEnd, TimeSearch};
+use checkers::{Boundary, EndRecord, FaultKind, GroupEnd, KeyQuery, Moment, QueueEnd, TimeSearch};
 use client::{MessageQueue, ReceivedMessage};
 use protocol::{names, properties};
 
 use super::{Stage, auditor::Auditor, consuming::content, watching};
+use crate::{fault::Struck, recorder::LOCK_MS, workload::Kind};
 
 /// Messages per pull of the audit.
 const BATCH: i32 = 32;
@@ -162,12 +163,12 @@ async fn groups(stage: &Stage, auditor: &Auditor) {
 pub(super) fn positions(stage: &Stage) -> Vec<(String, MessageQueue)> {
     let mut all = BTreeSet::new();
     for consumer in &stage.plan.workload.consumers {
-        if consumer.kind == crate::Kind::Broadcast {
+        if consumer.kind == Kind::Broadcast {
             continue;
         }
         let mut topics: Vec<String> =
             consumer.subscriptions.iter().map(|one| one.topic.clone()).collect();
-        if consumer.kind != crate::Kind::Pull {
+        if consumer.kind != Kind::Pull {
             topics.push(names::retry_topic(&consumer.group).to_string());
         }
         for topic in topics {
@@ -239,6 +240,7 @@ pub(super) async fn drained(
     // The longest delay level, and a rest: after this nothing comes back by itself. Members must
     // have had the time to share what nobody holds.
     let quiet_ms = (crate::delay_ms(18) + 2_000).max(stage.plan.workload.pace.settle_ms() + 1_000);
+    let settled = settled(stage);
     let mut quiet_since: Option<(Moment, usize)> = None;
     let mut asked = false;
     while stage.recorder.now() < deadline {
@@ -247,11 +249,11 @@ pub(super) async fn drained(
         match quiet_since {
             Some((since, known)) if known == deliveries => {
                 // Brokers are asked only when nothing moves any more: at first, and at the end.
-                let since_ms = now.ms_since(since);
-                let ask = !asked || quiet_ms <= since_ms;
+                let is_over = quiet_ms <= now.ms_since(since) && settled <= now;
+                let ask = !asked || is_over;
                 if ask && !no_lag(stage, auditor).await {
                     (quiet_since, asked) = (None, false);
-                } else if quiet_ms <= since_ms {
+                } else if is_over {
                     return Some(since);
                 } else {
                     asked = true;
@@ -264,6 +266,28 @@ pub(super) async fn drained(
         }
     }
     None
+}
+
+/// A fault may strike this much later than planned, in milliseconds, and never after the heal.
+const STRIKES_WITHIN_MS: u64 = 10_000;
+
+/// When every queue can have an owner again: a member that was struck may have left locks behind.
+fn settled(stage: &Stage) -> Moment {
+    let plan = &stage.plan;
+    if !plan.workload.consumers.iter().any(|consumer| consumer.kind == Kind::Orderly) {
+        return Moment(0);
+    }
+    let heal_ms = plan.timing.heal_at_ms;
+    let over_ms = |struck: &Struck| match struck.fault.kind() {
+        Some(kind) if kind.hit().is_some() || kind == FaultKind::Reset => {
+            Some(heal_ms.min(struck.at_ms + STRIKES_WITHIN_MS))
+        }
+        Some(kind) if kind.parts() => Some(heal_ms),
+        _ => None,
+    };
+    let Some(last_ms) = plan.faults.iter().filter_map(over_ms).max() else { return Moment(0) };
+    let settle_ms = plan.workload.pace.settle_ms();
+    Moment::from_ms(last_ms).plus_ms(LOCK_MS + settle_ms + 1_000)
 }
 
 async fn no_lag(stage: &Stage, auditor: &Auditor) -> bool {
