@@ -79,6 +79,7 @@ const STAGES: &[Stage] = &[
         name: "interop",
         work: Work::Run(&[
             &["cargo", "build", "--release", "--locked", "-p", "broker", "-p", "namesrv"],
+            &["cargo", "build", "--release", "--locked", "-p", "client", "--example", "mq"],
             &["mvn", "-B", "-ntp", "-f", "interop/pom.xml", "test"],
         ]),
     },

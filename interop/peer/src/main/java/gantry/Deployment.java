@@ -1,7 +1,6 @@
 package gantry;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 
@@ -15,17 +14,27 @@ public final class Deployment implements AutoCloseable {
     private final Server nameServer;
     private Server broker;
 
-    private Deployment(Kind kind, Path directory, Map<String, String> settings) {
+    private Deployment(Kind nameServer, Kind kind, Path directory, Map<String, String> settings) {
         this.kind = kind;
         this.directory = directory;
         this.settings = settings;
-        this.nameServer = Peers.nameServer(kind, directory, nameServerPort);
-        startBroker();
+        this.nameServer = Peers.nameServer(nameServer, directory, nameServerPort);
+        try {
+            startBroker();
+        } catch (RuntimeException cause) {
+            this.nameServer.kill();
+            throw cause;
+        }
     }
 
     /** Starts both in a directory of their own. */
     public static Deployment start(Kind kind, Map<String, String> settings) throws IOException {
-        return new Deployment(kind, Files.createTempDirectory("gantry-interop-"), settings);
+        return start(kind, kind, settings);
+    }
+
+    /** Starts a name server of one kind and a broker of another. */
+    public static Deployment start(Kind nameServer, Kind broker, Map<String, String> settings) throws IOException {
+        return new Deployment(nameServer, broker, Peers.directory(broker.name().toLowerCase()), settings);
     }
 
     /** Starts the broker, again if it was killed or stopped. */
@@ -63,9 +72,16 @@ public final class Deployment implements AutoCloseable {
         return directory;
     }
 
+    /** Stops both. Java's broker, which takes 15 s to stop, is killed unless it was stopped before. */
     @Override
     public void close() {
-        broker.close();
-        nameServer.close();
+        if (kind == Kind.APACHE) {
+            broker.kill();
+            nameServer.kill();
+            return;
+        }
+        try (nameServer; Server first = broker) {
+            // Both are stopped, the broker first, even if one refuses.
+        }
     }
 }

@@ -63,6 +63,13 @@ public final class Peers {
         };
     }
 
+    /** A new directory below the one that Maven cleans. */
+    public static Path directory(String name) throws IOException {
+        Path parent = Path.of(System.getProperty("gantry.work"));
+        Files.createDirectories(parent);
+        return Files.createTempDirectory(parent, name + "-");
+    }
+
     /** A port whose neighbours (fast port two below, HA port one above) are free as well. */
     public static int freePort() {
         for (int attempt = 0; attempt < 200; attempt++) {
@@ -99,7 +106,7 @@ public final class Peers {
     public static String binary(String name) {
         Path path = Path.of(System.getProperty("gantry.bin"), name).normalize();
         if (!Files.isExecutable(path)) {
-            throw new IllegalStateException(path + " is missing: cargo build --release -p broker -p namesrv");
+            throw new IllegalStateException(path + " is missing: see interop/README.md for what to build");
         }
         return path.toString();
     }
@@ -125,7 +132,7 @@ public final class Peers {
     private static List<String> java(Path directory, String heap, String main, Path settings) {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.addAll(List.of(heap, "-XX:+UseSerialGC", "-XX:MaxDirectMemorySize=512m",
+        command.addAll(List.of(heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:MaxDirectMemorySize=512m",
             "--add-opens=java.base/java.nio=ALL-UNNAMED",
             "--add-exports=java.base/sun.nio.ch=ALL-UNNAMED",
             "--add-opens=java.base/jdk.internal.misc=ALL-UNNAMED",

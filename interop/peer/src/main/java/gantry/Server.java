@@ -29,10 +29,14 @@ public final class Server implements AutoCloseable {
                 .directory(directory.toFile())
                 .redirectErrorStream(true)
                 .redirectOutput(output.toFile());
-            builder.environment().remove("NAMESRV_ADDR");
             builder.environment().putAll(environment);
-            Server server = new Server(name, builder.start(), output);
-            server.awaitReady();
+            Server server = new Server(name, Children.start(builder), output);
+            try {
+                server.awaitReady();
+            } catch (IOException | RuntimeException cause) {
+                server.kill();
+                throw cause;
+            }
             return server;
         } catch (IOException cause) {
             throw new UncheckedIOException(cause);
@@ -50,7 +54,6 @@ public final class Server implements AutoCloseable {
             }
             Peers.pause(50);
         }
-        process.destroyForcibly();
         throw new IllegalStateException(name + " was not ready within 90 s:\n" + output());
     }
 

@@ -107,6 +107,7 @@ class OldClientTest {
             DefaultMQPushConsumer consumer = new DefaultMQPushConsumer("OldGroup");
             consumer.setNamesrvAddr(deployment.nameServerAddress());
             consumer.setInstanceName("old-" + i);
+            consumer.setHeartbeatBrokerInterval(3_000);
             consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
             consumer.subscribe("OldPush", "TagA || TagB");
             consumer.registerMessageListener((MessageListenerConcurrently) (messages, context) -> {

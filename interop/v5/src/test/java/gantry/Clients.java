@@ -43,6 +43,10 @@ final class Clients {
         consumer.setNamesrvAddr(nameServers);
         consumer.setInstanceName("consumer-" + NEXT.incrementAndGet());
         consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
+        // Its first heartbeat and its first rebalance fall on the same second, and the one that comes too late is
+        // dropped: brokers of either kind then refuse its pulls ("subscription is not latest") until the next one.
+        consumer.setHeartbeatBrokerInterval(3_000);
+        consumer.setPollNameServerInterval(3_000);
         return consumer;
     }
 

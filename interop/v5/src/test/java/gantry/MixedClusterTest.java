@@ -3,7 +3,6 @@ package gantry;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -29,7 +28,7 @@ class MixedClusterTest {
     }
 
     private static void journey(Kind nameServerKind) throws Exception {
-        Path directory = Files.createTempDirectory("gantry-mixed-");
+        Path directory = Peers.directory("mixed");
         int port = Peers.freePort();
         String address = "127.0.0.1:" + port;
         try (Server nameServer = Peers.nameServer(nameServerKind, directory.resolve("ns"), port);
@@ -74,6 +73,7 @@ class MixedClusterTest {
             consumer.shutdown();
             producer.shutdown();
             admin.shutdown();
+            apaches.kill();
         }
     }
 }

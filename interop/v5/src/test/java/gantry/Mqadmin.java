@@ -1,16 +1,15 @@
 package gantry;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
+import org.apache.rocketmq.tools.command.MQAdminStartup;
 
-/** Runs {@code mqadmin} as a process of its own, as an operator does, and reads what it prints. */
-final class Mqadmin {
+/**
+ * Runs {@code mqadmin} and reads what it prints: the tool's own entry point, called within this JVM, because a JVM per
+ * command takes minutes. That a process of its own prints the same is a test of its own.
+ */
+final class Mqadmin extends MQAdminStartup {
     private static final Pattern NUMBER = Pattern.compile("\\d+(\\.\\d+)?");
 
     private Mqadmin() {
@@ -18,24 +17,24 @@ final class Mqadmin {
 
     /** The output of one command, errors included. */
     static String run(Deployment at, String... words) {
-        List<String> command = new ArrayList<>(List.of(
-            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Duser.home=" + at.directory(),
-            "-Drocketmq.client.logUseSlf4j=true",
-            "-cp", System.getProperty("java.class.path"),
-            "org.apache.rocketmq.tools.command.MQAdminStartup"));
-        command.addAll(List.of(words));
-        command.addAll(List.of("-n", at.nameServerAddress()));
-        try {
-            Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-            process.getOutputStream().close();
-            // The tool's logging library introduces itself in lines of this form.
-            return new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).lines()
-                .filter(line -> !line.matches(".* \\|-(INFO|WARN|ERROR) in .*"))
-                .collect(Collectors.joining("\n"));
-        } catch (IOException cause) {
-            throw new UncheckedIOException(cause);
-        }
+        return Printed.by(at, () -> {
+            // A command keeps the client that it has made, and with it the cluster: each run begins without any.
+            SUB_COMMANDS.clear();
+            main0(arguments(at, words), null);
+        });
+    }
+
+    /** The output of the same command run as an operator runs it. */
+    static String runAsProcess(Deployment at, String... words) {
+        Program program = Program.startJava(at, MQAdminStartup.class, arguments(at, words));
+        program.awaitSuccess();
+        return Printed.withoutLogging(String.join("\n", program.lines()));
+    }
+
+    private static String[] arguments(Deployment at, String... words) {
+        List<String> arguments = new ArrayList<>(List.of(words));
+        arguments.addAll(List.of("-n", at.nameServerAddress()));
+        return arguments.toArray(String[]::new);
     }
 
     /** The lines with every number replaced by N and every run of blanks by one, blank lines left out. */

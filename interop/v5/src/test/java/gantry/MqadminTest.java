@@ -9,6 +9,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
 import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
@@ -103,6 +105,14 @@ class MqadminTest {
     @Test
     void topicRouteIsTheSame() {
         sameShape("topicRoute", "-t", "AdminTopic");
+    }
+
+    @Test
+    void aProcessOfItsOwnPrintsTheSame() {
+        for (Side side : SIDES) {
+            String[] words = {"topicRoute", "-t", "AdminTopic"};
+            assertEquals(side.run(words).trim(), Mqadmin.runAsProcess(side.at(), words).trim(), side.kind().toString());
+        }
     }
 
     @Test
@@ -214,7 +224,7 @@ class MqadminTest {
                     offsets.put("min " + queue.getQueueId(), range.getMinOffset());
                     offsets.put("max " + queue.getQueueId(), range.getMaxOffset());
                 });
-                admin.examineConsumeStats("AdminGroup").getOffsetTable().forEach((queue, progress) ->
+                admin.examineConsumeStats("AdminGroup", "AdminTopic").getOffsetTable().forEach((queue, progress) ->
                     offsets.put(queue.getTopic() + " " + queue.getQueueId(), progress.getBrokerOffset()));
                 all.add(offsets);
             } finally {
@@ -225,10 +235,13 @@ class MqadminTest {
     }
 
     private static void sameShape(String... words) {
-        assertEquals(
-            String.join("\n", SIDES.get(0).shape(words)),
-            String.join("\n", SIDES.get(1).shape(words)),
-            "numbers replaced by N");
+        List<String> shapes = new ArrayList<>();
+        for (Side side : SIDES) {
+            // The client commits an offset of the empty retry queue if it happens to live for 15 s.
+            shapes.add(side.shape(words).stream().filter(line -> !line.startsWith("%RETRY%"))
+                .collect(Collectors.joining("\n")));
+        }
+        assertEquals(shapes.get(0), shapes.get(1), "numbers replaced by N");
     }
 
     private static List<String> fieldNames(String output) {
@@ -245,7 +258,8 @@ class MqadminTest {
     private static Map<String, String> keyValues(String output) {
         Map<String, String> found = new TreeMap<>();
         for (String line : output.split("\n")) {
-            int at = line.indexOf(line.contains("=") ? '=' : ':');
+            // Whichever comes first: values hold both.
+            int at = IntStream.range(0, line.length()).filter(i -> "=:".indexOf(line.charAt(i)) >= 0).findFirst().orElse(0);
             if (0 < at && !line.startsWith("=") && !line.startsWith("#")) {
                 found.put(line.substring(0, at).trim(), line.substring(at + 1).trim());
             }

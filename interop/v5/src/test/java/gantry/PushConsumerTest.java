@@ -194,6 +194,8 @@ class PushConsumerTest {
             return ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
         });
         Peers.await("50 messages", 60, () -> first.get() == 50);
+        // The listener has returned for all of them before the offsets are committed.
+        one.setAwaitTerminationMillisWhenShutdown(10_000);
         one.shutdown();
         sendMore("ResumeTopic", 50, 25);
         ConcurrentLinkedQueue<String> second = new ConcurrentLinkedQueue<>();

@@ -3,15 +3,11 @@ package gantry;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.stream.Stream;
 import org.apache.rocketmq.client.consumer.DefaultMQPullConsumer;
 import org.apache.rocketmq.client.consumer.PullResult;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
@@ -48,25 +44,22 @@ class StoreExchangeTest {
     private static void exchange(Kind writer, Kind reader, boolean kill) throws Exception {
         Map<String, String> before;
         Path written;
-        try (Deployment deployment = Deployment.start(writer, SMALL)) {
+        try (Deployment deployment = Deployment.start(Kind.chosen(), writer, SMALL)) {
             fill(deployment);
             before = answers(deployment);
             written = deployment.store();
             if (kill) {
                 deployment.killBroker();
-                copy(written, written.resolveSibling("killed"));
-                written = written.resolveSibling("killed");
-                deployment.startBroker();
+            } else {
+                deployment.stopBroker();
             }
         }
         assertTrue(before.size() > 300, "the journey left " + before.size() + " answers");
 
-        Path copy = Files.createTempDirectory("gantry-exchange-").resolve("store");
-        copy(written, copy);
         Map<String, String> settings = new TreeMap<>(SMALL);
-        settings.put("storePathRootDir", copy.toString());
-        settings.put("storePathCommitLog", copy.resolve("commitlog").toString());
-        try (Deployment deployment = Deployment.start(reader, settings)) {
+        settings.put("storePathRootDir", written.toString());
+        settings.put("storePathCommitLog", written.resolve("commitlog").toString());
+        try (Deployment deployment = Deployment.start(Kind.chosen(), reader, settings)) {
             assertEquals(String.join("\n", lines(before)), String.join("\n", lines(answers(deployment))));
             DefaultMQProducer producer = Clients.producer(deployment, "ExchangeAfter");
             long next = Long.parseLong(before.get("max ExchangeTopic 1"));
@@ -149,19 +142,6 @@ class StoreExchangeTest {
             return admin.queryMessage("ExchangeTopic", key, 64, 0, Long.MAX_VALUE).getMessageList().size();
         } catch (Exception none) {
             return 0;
-        }
-    }
-
-    private static void copy(Path from, Path to) throws IOException {
-        try (Stream<Path> paths = Files.walk(from)) {
-            for (Path path : (Iterable<Path>) paths::iterator) {
-                Path target = to.resolve(from.relativize(path).toString());
-                if (Files.isDirectory(path)) {
-                    Files.createDirectories(target);
-                } else {
-                    Files.copy(path, target, StandardCopyOption.REPLACE_EXISTING);
-                }
-            }
         }
     }
 }
