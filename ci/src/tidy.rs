@@ -34,7 +34,32 @@ pub(crate) fn check() -> Vec<String> {
     for source in source::files(&[".rs", ".md", ".toml", ".java", ".xml", ".json", ".sh", "run"]) {
         private_paths(&source, &mut complaints);
     }
+    interop_tests_are_named(&mut complaints);
     complaints
+}
+
+/// `interop/README.md` says what each test there proves.
+fn interop_tests_are_named(complaints: &mut Vec<String>) {
+    let page = "interop/README.md";
+    let told = source::files(&[page]).into_iter().map(|page| page.text).collect::<String>();
+    for source in source::files(&["Test.java"]) {
+        let mut marked = false;
+        for (number, line) in numbered(&source.text) {
+            let method = line.trim().strip_prefix("void ").and_then(|rest| rest.split('(').next());
+            match method {
+                Some(name) => {
+                    if marked && !told.contains(&format!("`{name}`")) {
+                        complaints.push(format!(
+                            "{}:{number}: {page} does not say what `{name}` proves",
+                            source.path
+                        ));
+                    }
+                    marked = false;
+                }
+                None => marked |= ["@Test", "@ParameterizedTest"].contains(&line.trim()),
+            }
+        }
+    }
 }
 
 fn sizes(source: &Source, complaints: &mut Vec<String>) {
