@@ -4,7 +4,7 @@ mod operate;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Weak},
+    sync::{Arc, Mutex, Weak},
     time::Duration,
 };
 
@@ -25,6 +25,7 @@ use crate::{
     queries::unreadable,
     received,
     settings::Settings,
+    time::locked,
 };
 
 /// Why an administrator got no answer.
@@ -85,6 +86,8 @@ pub struct Stretch {
 /// ```
 pub struct Admin {
     instance: Arc<Instance>,
+    /// The masters that a name server named last, until one of them does not answer.
+    known: Mutex<BTreeMap<Text, Text>>,
     stop: Stop,
     _role: Arc<Onlooker>,
 }
@@ -110,7 +113,7 @@ impl Admin {
         let role = Arc::new(Onlooker);
         let weak: Weak<dyn Role> = Arc::downgrade(&(role.clone() as Arc<dyn Role>));
         instance.start(weak).await;
-        Self { instance, stop, _role: role }
+        Self { instance, known: Mutex::default(), stop, _role: role }
     }
 
     /// The addresses of all masters, by broker name, as a name server knows them now.
@@ -123,7 +126,9 @@ impl Admin {
             let master = data.broker_addrs.get(&0)?.detached();
             Some((name.detached(), master))
         });
-        Ok(masters.collect())
+        let masters: BTreeMap<Text, Text> = masters.collect();
+        locked(&self.known).clone_from(&masters);
+        Ok(masters)
     }
 
     /// Creates a topic on a broker, or changes its number of queues.
@@ -307,7 +312,8 @@ impl Admin {
 
     /// Asks a broker and accepts any answer.
     async fn ask_any(&self, broker: &str, command: Command) -> Result<(Text, Command), AdminError> {
-        let address = match self.instance.master(broker) {
+        let named = || locked(&self.known).get(broker).cloned();
+        let address = match self.instance.master(broker).or_else(named) {
             Some(address) => address,
             None => {
                 let none = || QueryError::NoBroker { broker: broker.into() };
@@ -316,6 +322,10 @@ impl Admin {
         };
         let timeout: Duration = self.instance.settings.call_timeout;
         let answer = self.instance.wire.call(&address, command, timeout).await;
+        if answer.is_err() {
+            // It may have moved: the next question asks a name server first.
+            locked(&self.known).remove(broker);
+        }
         Ok((address, answer.map_err(QueryError::from)?))
     }
 }

@@ -41,6 +41,12 @@ async fn start(stage: &mut Stage, spec: &Spec) -> Option<PullConsumer> {
     }
 }
 
+/// How long a reader rests after the first round that brought nothing.
+const REST_MS: u64 = 200;
+
+/// How long at most, when round after round brings nothing.
+const REST_MAX_MS: u64 = 1_600;
+
 /// How far a queue was read.
 #[derive(Clone, Copy)]
 struct Place {
@@ -62,6 +68,7 @@ impl Reader<'_> {
     async fn read_until(&mut self, until_ms: Option<u64>) {
         let mut next: BTreeMap<MessageQueue, Place> = BTreeMap::new();
         let mut told_at = self.stage.recorder.now();
+        let mut rest_ms = 1;
         while !*self.stage.stop.borrow() {
             // A broker that crashed may have forgotten what it was told, so it is told again.
             let now = self.stage.recorder.now();
@@ -80,8 +87,12 @@ impl Reader<'_> {
                     moved |= self.read_once(&mut next, subscription, queue).await;
                 }
             }
-            let rest = if moved { 1 } else { self.spec.commit_every_ms.min(200) };
-            self.stage.pause(Duration::from_millis(rest)).await;
+            rest_ms = match rest_ms {
+                _ if moved => 1,
+                1 => self.spec.commit_every_ms.min(REST_MS),
+                longer => (longer * 2).min(REST_MAX_MS),
+            };
+            self.stage.pause(Duration::from_millis(rest_ms)).await;
         }
     }
 

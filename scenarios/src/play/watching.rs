@@ -1,7 +1,7 @@
 //! An administrator: does what the plan says at its times, and meanwhile asks for the offsets of
 //! all groups now and then.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use checkers::{Admin as AdminFact, AdminDeed, Moment, OffsetRead};
 use client::MessageQueue;
@@ -9,14 +9,23 @@ use client::MessageQueue;
 use super::{Stage, auditing::queues_of, auditor::Auditor};
 use crate::workload::{AdminDo, AdminOp};
 
-/// Between two rounds of asking for offsets, in milliseconds.
+/// Between two rounds of asking for offsets while faults strike, in milliseconds.
 const ROUND_MS: u64 = 2_000;
+
+/// The same after the heal, when little moves: the audit asks for them once more in the end.
+const HEALED_ROUND_MS: u64 = 10_000;
 
 /// Plays the administrator until told to stop.
 pub(super) async fn play(mut stage: Stage) {
     let auditor = Auditor::start(&stage).await;
     let plan = stage.plan.clone();
     let mut ops = plan.workload.admin.iter().peekable();
+    let places: BTreeSet<(&str, &str)> = plan
+        .workload
+        .consumers
+        .iter()
+        .flat_map(|one| one.subscriptions.iter().map(|to| (one.group.as_str(), to.topic.as_str())))
+        .collect();
     let mut round_ms = ROUND_MS;
     loop {
         let next_ms = ops.peek().map_or(round_ms, |op| op.at_ms.min(round_ms));
@@ -26,12 +35,12 @@ pub(super) async fn play(mut stage: Stage) {
         match ops.next_if(|op| op.at_ms <= next_ms) {
             Some(op) => play_one(&stage, &auditor, op).await,
             None => {
-                for consumer in &plan.workload.consumers {
-                    for subscription in &consumer.subscriptions {
-                        sample(&stage, &auditor, &consumer.group, &subscription.topic).await;
-                    }
+                for (group, topic) in &places {
+                    sample(&stage, &auditor, group, topic).await;
                 }
-                round_ms = stage.recorder.now().ms() + ROUND_MS;
+                let now_ms = stage.recorder.now().ms();
+                let is_healed = plan.timing.heal_at_ms <= now_ms;
+                round_ms = now_ms + if is_healed { HEALED_ROUND_MS } else { ROUND_MS };
             }
         }
     }
