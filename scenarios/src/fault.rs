@@ -212,6 +212,40 @@ impl Fault {
         }
     }
 
+    /// How long it lasts in milliseconds, where that is its own.
+    pub(crate) fn length_mut(&mut self) -> Option<&mut u64> {
+        match self {
+            Self::Stall { for_ms, .. }
+            | Self::ClockFreeze { for_ms, .. }
+            | Self::DiskError { for_ms, .. }
+            | Self::DiskSlow { for_ms, .. } => Some(for_ms),
+            _ => None,
+        }
+    }
+
+    /// Leaves nodes out of the sides of a partition or cut. A side that is empty then is gone, and
+    /// what has no two sides any more names nobody.
+    pub(crate) fn keep_only(&mut self, is_there: impl Fn(&str) -> bool) {
+        match self {
+            Self::Partition { sides } => {
+                sides.iter_mut().for_each(|side| side.retain(|node| is_there(node)));
+                sides.retain(|side| !side.is_empty());
+                if sides.len() < 2 {
+                    sides.clear();
+                }
+            }
+            Self::AsymmetricCut { from, to } => {
+                from.retain(|node| is_there(node));
+                to.retain(|node| is_there(node));
+                if from.is_empty() || to.is_empty() {
+                    from.clear();
+                    to.clear();
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// Which row of the report it counts for; `None` for what ends a fault.
     #[must_use]
     pub const fn kind(&self) -> Option<checkers::FaultKind> {

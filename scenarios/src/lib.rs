@@ -12,6 +12,7 @@ mod payload;
 mod plan;
 pub mod play;
 mod recorder;
+mod smaller;
 mod swarm;
 mod workload;
 
@@ -22,6 +23,7 @@ pub use draft::{DELAY_LEVELS, delay_ms};
 pub use fault::{DiskCall, Fault, Struck, Unsynced};
 pub use plan::{Plan, PlanError, Timing};
 pub use recorder::Recorder;
+pub use smaller::{Cut, cuts};
 pub use workload::{
     AdminDo, AdminOp, Consumer, Kind, Pace, Producer, Sharing, Subscription, Way, Workload,
 };

@@ -198,15 +198,31 @@ pub enum AdminDo {
     },
 }
 
+impl AdminOp {
+    /// The topic that it creates.
+    pub(crate) fn creates(&self) -> Option<&str> {
+        match &self.op {
+            AdminDo::UpdateTopic { topic, .. } => Some(topic),
+            AdminDo::DeleteTopic { .. } | AdminDo::ReadOffsets { .. } => None,
+        }
+    }
+
+    /// Whether it is about that topic.
+    pub(crate) fn names_topic(&self, name: &str) -> bool {
+        match &self.op {
+            AdminDo::UpdateTopic { topic, .. }
+            | AdminDo::DeleteTopic { topic }
+            | AdminDo::ReadOffsets { topic, .. } => topic == name,
+        }
+    }
+}
+
 impl Workload {
     /// Whether the parts fit one another and the cluster.
     pub(crate) fn check(&self, cluster: &Cluster) -> Result<(), PlanError> {
-        let created = self.admin.iter().filter_map(|op| match &op.op {
-            AdminDo::UpdateTopic { topic, .. } => Some(topic),
-            AdminDo::DeleteTopic { .. } | AdminDo::ReadOffsets { .. } => None,
-        });
-        let known: Vec<&String> =
-            cluster.topics.iter().map(|topic| &topic.name).chain(created).collect();
+        let created = self.admin.iter().filter_map(AdminOp::creates);
+        let known: Vec<&str> =
+            cluster.topics.iter().map(|topic| topic.name.as_str()).chain(created).collect();
         for producer in &self.producers {
             producer.check()?;
             all_known(&known, &producer.name, producer.topics.iter())?;
@@ -239,11 +255,11 @@ impl Producer {
 }
 
 fn all_known<'a>(
-    known: &[&String],
+    known: &[&str],
     who: &str,
     mut topics: impl Iterator<Item = &'a String>,
 ) -> Result<(), PlanError> {
-    match topics.find(|topic| !known.contains(topic)) {
+    match topics.find(|topic| !known.contains(&topic.as_str())) {
         Some(topic) => Err(PlanError::Unknown {
             what: format!("client `{who}`"),
             name: topic.clone(),
