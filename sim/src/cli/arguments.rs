@@ -22,6 +22,8 @@ pub(super) enum Command {
     Sweep(Sweep),
     /// Play each seed in two processes and compare the trace hashes
     Twice(Twice),
+    /// Make a plan that breaks a promise as small as it can be
+    Shrink(Shrink),
     /// Name the scenarios
     List,
     /// Play one seed and print its outcome as one line of JSON, for sweeps
@@ -41,6 +43,9 @@ pub(super) struct One {
     /// Write the plan to this file before playing it
     #[arg(long, value_name = "FILE")]
     pub(super) plan_out: Option<PathBuf>,
+    /// If a promise is broken: make the plan as small as it can be, into this directory's reports
+    #[arg(long)]
+    pub(super) shrink: bool,
     #[command(flatten)]
     pub(super) output: Output,
 }
@@ -108,9 +113,47 @@ pub(super) struct Twice {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Shrink {
+    /// The plan
+    #[arg(value_name = "PLAN.JSON")]
+    pub(super) plan: PathBuf,
+    /// Where the smallest one is written; beside the plan unless given
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    /// The checker whose finding must stay; the first one unless given
+    #[arg(long, value_name = "CHECKER")]
+    pub(super) promise: Option<String>,
+    #[command(flatten)]
+    pub(super) effort: Effort,
+}
+
+/// How long the smallest plan is looked for.
+#[derive(Debug, Args)]
+pub(super) struct Effort {
+    /// At most so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub(super) within: u64,
+    /// In how many worlds a smaller plan may show the failure
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(super) worlds: u64,
+    /// How many processes at a time; all cores unless given
+    #[arg(long, value_name = "J")]
+    pub(super) jobs: Option<usize>,
+}
+
+impl Default for Effort {
+    fn default() -> Self {
+        Self { within: 60, worlds: 3, jobs: None }
+    }
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Worker {
-    #[arg(long)]
-    pub(super) seed: u64,
+    #[arg(long, required_unless_present = "plan")]
+    pub(super) seed: Option<u64>,
+    /// A plan from a file instead of one that a seed draws
+    #[arg(long, conflicts_with_all = ["seed", "scenario"])]
+    pub(super) plan: Option<PathBuf>,
     #[arg(long)]
     pub(super) scenario: Option<String>,
     #[arg(long)]

@@ -3,6 +3,7 @@
 mod arguments;
 mod recovery;
 mod replay;
+mod shrink;
 mod sweep;
 mod twice;
 mod words;
@@ -38,7 +39,9 @@ pub(crate) enum CliError {
         what: String,
     },
     /// Nothing to do.
-    #[error("give --seed N to play a run, or one of the commands: replay, sweep, twice, list")]
+    #[error(
+        "give --seed N to play a run, or one of the commands: replay, sweep, twice, shrink, list"
+    )]
     NoCommand,
 }
 
@@ -61,6 +64,7 @@ fn run(arguments: Arguments) -> Result<u8, CliError> {
         Some(Command::Replay(replay)) => replay::from_file(&replay),
         Some(Command::Sweep(sweep)) => sweep::sweep(&sweep),
         Some(Command::Twice(twice)) => twice::twice(&twice),
+        Some(Command::Shrink(shrink)) => shrink::from_file(&shrink),
         Some(Command::List) => words::list(),
         Some(Command::One(one)) => replay::as_worker(&one),
         None => replay::one_seed(&arguments.one),

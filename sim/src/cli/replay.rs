@@ -7,8 +7,8 @@ use scenarios::Plan;
 
 use super::{
     CliError,
-    arguments::{One, Output, Replay, Worker},
-    words,
+    arguments::{Effort, One, Output, Replay, Worker},
+    shrink, words,
     workers::{self, Watch},
 };
 use crate::{Options, play::play, tasks::hear_panics};
@@ -32,25 +32,39 @@ pub(super) fn one_seed(one: &One) -> Result<u8, CliError> {
     }
     let named = one.scenario.as_ref().map(|name| format!(" --scenario {name}"));
     let command = format!("cargo run -p sim -- --seed {seed}{}", named.unwrap_or_default());
-    show(plan, &one.output, &command)
+    let code = show(plan.clone(), &one.output, &command)?;
+    if one.shrink && code != 0 {
+        let out = one.output.report_dir.join(format!("{}-seed-{seed}.small.json", plan.scenario));
+        shrink::shrunk(plan, None, &Effort::default(), &out)?;
+    }
+    Ok(code)
 }
 
 /// Plays the plan in a file.
 pub(super) fn from_file(replay: &Replay) -> Result<u8, CliError> {
-    let path = replay.plan.display().to_string();
-    #[expect(clippy::disallowed_methods, reason = "a plan is a file of the person's")]
-    let text = std::fs::read_to_string(&replay.plan);
-    let error = |cause| CliError::File { what: "cannot read", path: path.clone(), cause };
-    let plan = Plan::from_json(&text.map_err(error)?)?;
-    show(plan, &replay.output, &format!("cargo run -p sim -- replay {path}"))
+    let plan = read(&replay.plan)?;
+    let command = format!("cargo run -p sim -- replay {}", replay.plan.display());
+    show(plan, &replay.output, &command)
 }
 
-/// Plays a seed and prints its outcome as a line of JSON.
+/// Reads a plan.
+pub(super) fn read(path: &Path) -> Result<Plan, CliError> {
+    #[expect(clippy::disallowed_methods, reason = "a plan is a file of the person's")]
+    let text = std::fs::read_to_string(path);
+    let error =
+        |cause| CliError::File { what: "cannot read", path: path.display().to_string(), cause };
+    Ok(Plan::from_json(&text.map_err(error)?)?)
+}
+
+/// Plays a seed or a plan and prints its outcome as a line of JSON.
 pub(super) fn as_worker(worker: &Worker) -> Result<u8, CliError> {
-    workers::watchdog(worker.seed);
+    let plan = match &worker.plan {
+        Some(path) => read(path)?,
+        None => scenarios::draw(worker.seed.unwrap_or(0), worker.scenario.as_deref())?,
+    };
+    workers::watchdog(plan.seed);
     hear_panics(abort);
     let watch = Watch::start();
-    let plan = scenarios::draw(worker.seed, worker.scenario.as_deref())?;
     let options = Options { log: worker.trace_out.clone(), ..Options::default() };
     let played = play(plan, &options);
     let summary = played.summary(watch.millis(), ("", ""));
@@ -95,4 +109,12 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), CliError> {
         }
         std::fs::write(path, text).map_err(error)
     }
+}
+
+/// Removes a file of our own.
+#[expect(clippy::disallowed_methods, reason = "a file of our own, beside the simulated world")]
+pub(super) fn remove(path: &Path) -> Result<(), CliError> {
+    let error =
+        |cause| CliError::File { what: "cannot remove", path: path.display().to_string(), cause };
+    std::fs::remove_file(path).map_err(error)
 }

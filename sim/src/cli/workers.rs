@@ -44,12 +44,27 @@ pub(super) fn jobs(asked: Option<usize>) -> usize {
 
 /// Plays one seed in a process and gives its outcome.
 pub(super) fn play(program: &Path, job: &Job) -> Result<SeedResult, CliError> {
-    let worker = |what: String| CliError::Worker { seed: job.seed, what };
     let mut command = Command::new(program);
     command.args(["one", "--seed", &job.seed.to_string(), "--scenario", &job.scenario]);
     if let Some(path) = &job.trace_out {
         command.arg("--trace-out").arg(path);
     }
+    outcome_of(command, job.seed, &job.scenario)
+}
+
+/// Plays the plan that lies in a file in a process and gives its outcome.
+pub(super) fn play_plan(
+    program: &Path,
+    plan: &scenarios::Plan,
+    file: &Path,
+) -> Result<SeedResult, CliError> {
+    let mut command = Command::new(program);
+    command.args(["one", "--plan"]).arg(file);
+    outcome_of(command, plan.seed, &plan.scenario)
+}
+
+fn outcome_of(mut command: Command, seed: u64, scenario: &str) -> Result<SeedResult, CliError> {
+    let worker = |what: String| CliError::Worker { seed, what };
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().map_err(|error| worker(format!("did not start: {error}")))?;
     let output = child.wait_with_output().map_err(|error| worker(format!("got lost: {error}")))?;
@@ -63,7 +78,7 @@ pub(super) fn play(program: &Path, job: &Job) -> Result<SeedResult, CliError> {
     let last: Vec<&str> = last.into_iter().rev().collect();
     let words = format!("ended with {} and said: {}", output.status, last.join(" | "));
     // An abort is how a panic ends where it cannot be caught.
-    let mut result = SeedResult::failed(job.seed, &job.scenario, words.clone());
+    let mut result = SeedResult::failed(seed, scenario, words.clone());
     if output.status.code() == Some(1) {
         result.exit_code = 1;
         result.broken.insert("L4".to_owned(), 1);
