@@ -10,7 +10,8 @@ use protocol::{Command, RequestCode, ResponseCode, Text, body, names, request};
 use remoting::{Connection, PeerId, Respond};
 use runtime::{Monotonic, Runtime};
 use thiserror::Error;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     MessageQueue, QueryError,
@@ -95,15 +96,15 @@ pub(crate) struct Instance {
     greeted: Mutex<BTreeMap<Text, PeerId>>,
     /// Rung when a route seems wrong.
     suspect: Notify,
-    stopped: watch::Receiver<bool>,
+    stopped: CancellationToken,
 }
 
 /// Ends the tasks of a client when it is dropped.
-pub(crate) struct Stop(watch::Sender<bool>);
+pub(crate) struct Stop(DropGuard);
 
 impl Stop {
     pub(crate) fn now(&self) {
-        self.0.send_replace(true);
+        self.0.token().cancel();
     }
 }
 
@@ -152,7 +153,7 @@ impl Respond for Ears {
 impl Instance {
     /// A client that knows nothing and does nothing yet.
     pub(crate) fn new(runtime: Runtime, settings: Settings) -> (Arc<Self>, Stop) {
-        let (stop, stopped) = watch::channel(false);
+        let stopped = CancellationToken::new();
         let role = Arc::new(Ears::default());
         let name = settings
             .instance_name
@@ -172,9 +173,9 @@ impl Instance {
             greet: Notify::new(),
             greeted: Mutex::default(),
             suspect: Notify::new(),
-            stopped,
+            stopped: stopped.clone(),
         };
-        (Arc::new(instance), Stop(stop))
+        (Arc::new(instance), Stop(stopped.drop_guard()))
     }
 
     /// Finds the name servers if an address server must be asked, and begins to keep routes and to
@@ -197,12 +198,11 @@ impl Instance {
 
     /// Completes when the client is stopped.
     pub(crate) async fn stopped(&self) {
-        // An error means that the client was dropped, which is the same.
-        drop(self.stopped.clone().wait_for(|stopped| *stopped).await);
+        self.stopped.cancelled().await;
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
-        *self.stopped.borrow() || self.stopped.has_changed().is_err()
+        self.stopped.is_cancelled()
     }
 
     /// Sleeps; `false` when the client was stopped meanwhile.

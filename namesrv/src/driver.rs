@@ -10,7 +10,8 @@ use protocol::{Command, ResponseCode, Text};
 use remoting::{Connection, Limits, PeerId, Respond};
 use runtime::Runtime;
 use thiserror::Error;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     Config, KvConfig,
@@ -41,9 +42,9 @@ pub enum StartError {
 /// A name server that serves until it is stopped.
 pub struct Running {
     address: SocketAddr,
-    stop: watch::Sender<bool>,
-    /// Closes when the listener's task has ended.
-    ended: watch::Receiver<()>,
+    stop: DropGuard,
+    /// Cancelled when the listener's task has ended.
+    ended: CancellationToken,
 }
 
 /// What the tasks of one name server share.
@@ -77,8 +78,7 @@ pub async fn start(runtime: Runtime, config: Config) -> Result<Running, StartErr
     let listener = runtime.net.listen(at).await.map_err(listening)?;
     let address = listener.local_addr().map_err(listening)?;
 
-    let (stop, stopped) = watch::channel(false);
-    let (over, ended) = watch::channel(());
+    let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
     let (saves, to_save) = mpsc::unbounded_channel();
     let (tells, to_tell) = mpsc::channel(TELLS_WAITING_MAX);
     let limits = Limits { idle: config.idle, ..Limits::default() };
@@ -91,17 +91,18 @@ pub async fn start(runtime: Runtime, config: Config) -> Result<Running, StartErr
         tells,
     });
 
-    runtime.tasks.spawn("namesrv ticker", Box::pin(tick(driver.clone(), stopped.clone())));
-    runtime.tasks.spawn("namesrv saver", Box::pin(save(driver.clone(), to_save, stopped.clone())));
-    let teller = tell(runtime.clone(), limits.clone(), to_tell, stopped.clone());
+    runtime.tasks.spawn("namesrv ticker", Box::pin(tick(driver.clone(), stop.clone())));
+    runtime.tasks.spawn("namesrv saver", Box::pin(save(driver.clone(), to_save, stop.clone())));
+    let teller = tell(runtime.clone(), limits.clone(), to_tell, stop.clone());
     runtime.tasks.spawn("namesrv teller", Box::pin(teller));
-    let serving = remoting::serve(runtime.clone(), listener, limits, driver, stopped);
+    let serving = remoting::serve(runtime.clone(), listener, limits, driver, stop.clone());
+    let over = ended.clone().drop_guard();
     let serving = async move {
         serving.await;
         drop(over);
     };
     runtime.tasks.spawn("namesrv listener", Box::pin(serving));
-    Ok(Running { address, stop, ended })
+    Ok(Running { address, stop: stop.drop_guard(), ended })
 }
 
 impl Running {
@@ -113,14 +114,13 @@ impl Running {
 
     /// Completes when the name server has ended without being asked to.
     pub async fn failed(&self) {
-        let mut ended = self.ended.clone();
-        while ended.changed().await.is_ok() {}
+        self.ended.cancelled().await;
     }
 
     /// Closes the listener and every connection.
     pub async fn stop(self) {
-        self.stop.send_replace(true);
-        self.failed().await;
+        drop(self.stop);
+        self.ended.cancelled().await;
     }
 }
 
@@ -190,12 +190,12 @@ impl Respond for Driver {
     }
 }
 
-async fn tick(driver: Arc<Driver>, mut stopped: watch::Receiver<bool>) {
+async fn tick(driver: Arc<Driver>, stop: CancellationToken) {
     loop {
         let interval = locked(&driver.core).config().scan_interval;
         tokio::select! {
             biased;
-            _ = stopped.wait_for(|stopped| *stopped) => return,
+            () = stop.cancelled() => return,
             () = driver.runtime.clock.sleep(interval) => {}
         }
         driver.play(Event::Ticked, None, &mut Vec::new());
@@ -205,13 +205,13 @@ async fn tick(driver: Arc<Driver>, mut stopped: watch::Receiver<bool>) {
 async fn save(
     driver: Arc<Driver>,
     mut saves: mpsc::UnboundedReceiver<Save>,
-    mut stopped: watch::Receiver<bool>,
+    stop: CancellationToken,
 ) {
     loop {
         let next = tokio::select! {
             biased;
             next = saves.recv() => next,
-            _ = stopped.wait_for(|stopped| *stopped) => None,
+            () = stop.cancelled() => None,
         };
         let Some(Save { ticket, path, content }) = next else { return };
         let saved = saved_file::save(&*driver.runtime.disk, &path, &content).await;
@@ -228,13 +228,13 @@ async fn tell(
     runtime: Runtime,
     limits: Limits,
     mut tells: mpsc::Receiver<(Text, Command)>,
-    mut stopped: watch::Receiver<bool>,
+    stop: CancellationToken,
 ) {
     let mut open: BTreeMap<Text, Connection> = BTreeMap::new();
     loop {
         let next = tokio::select! {
             biased;
-            _ = stopped.wait_for(|stopped| *stopped) => None,
+            () = stop.cancelled() => None,
             next = tells.recv() => next,
         };
         let Some((address, command)) = next else { break };

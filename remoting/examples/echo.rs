@@ -20,7 +20,7 @@ use std::{
 use protocol::{Command, RequestCode, ResponseCode};
 use remoting::{Connection, Limits, Respond, connect, serve};
 use runtime::{Runtime, real};
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// Answers what RocketMQ's SEND is answered with, roughly.
 struct Canned;
@@ -93,12 +93,13 @@ async fn play(runtime: Runtime) -> Result<(), Box<dyn Error>> {
         ["serve", at] => {
             let listener = runtime.net.listen(at.parse()?).await?;
             println!("listening at {}", listener.local_addr()?);
-            let (stop, stopped) = watch::channel(false);
+            let stop = CancellationToken::new();
             let asked = runtime.tasks.asked_to_stop();
-            let server = serve(runtime, listener, Limits::default(), Arc::new(Canned), stopped);
+            let server =
+                serve(runtime, listener, Limits::default(), Arc::new(Canned), stop.clone());
             let ends = async {
                 println!("{}", asked.await);
-                stop.send_replace(true);
+                stop.cancel();
             };
             tokio::join!(biased; server, ends);
             Ok(())

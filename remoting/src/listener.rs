@@ -8,14 +8,15 @@ use std::{
 };
 
 use runtime::{Listener, Runtime, Stream};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use crate::{Connection, Limits, PeerId, Respond, conversation::Conversation};
 
 /// How long accepting rests after an error that would repeat at once, as "too many open files".
 const REST: Duration = Duration::from_millis(50);
 
-/// Serves connections until `stop` shows true or its sender is gone. Then it closes the listener,
+/// Serves connections until `stop` is cancelled. Then it closes the listener,
 /// closes every connection, and returns when all of them are gone: that takes [`Limits::linger`]
 /// at most.
 pub async fn serve(
@@ -23,13 +24,13 @@ pub async fn serve(
     listener: Box<dyn Listener>,
     limits: Limits,
     respond: Arc<dyn Respond>,
-    mut stop: watch::Receiver<bool>,
+    stop: CancellationToken,
 ) {
     let house = Arc::new(House::default());
     let door = Door { runtime, limits, respond, house: house.clone(), full: false };
     tokio::select! {
         biased; // A stop is never kept waiting by those who knock.
-        _ = stop.wait_for(|stop| *stop) => {}
+        () = stop.cancelled() => {}
         () = door.keep_open(listener) => {}
     }
     let connections: Vec<Connection> = house.connections().values().cloned().collect();

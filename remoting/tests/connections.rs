@@ -474,7 +474,7 @@ async fn a_stop_closes_every_connection_and_the_listener() {
     let mut peer = server.peer();
     let client = server.connection().await;
     settle().await;
-    server.stop.send(true).unwrap();
+    server.stop.cancel();
     server.served.await.unwrap();
     assert_eq!(peer.take_all().await, []);
     settle().await;

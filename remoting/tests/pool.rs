@@ -76,7 +76,7 @@ async fn a_server_that_comes_back_is_found_again() {
     }
     let runtime = net.runtime();
     let listener = runtime.net.listen(SERVER.parse().unwrap()).await.unwrap();
-    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    let stopped = tokio_util::sync::CancellationToken::new();
     let echo = Arc::new(Echo::default());
     tokio::spawn(remoting::serve(runtime, listener, Limits::default(), echo, stopped));
     tokio::time::sleep(2 * SECOND).await;

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use protocol::{Command, RequestCode};
 use remoting::{Connection, Limits, Pool, Respond, serve};
 use runtime::{Runtime, real};
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// Far more than any of this takes: nothing here waits for it.
 const LONG: Duration = Duration::from_secs(60);
@@ -24,12 +24,12 @@ fn ask(body: impl Into<bytes::Bytes>) -> Command {
 }
 
 /// Serves at an address of its own, and gives it.
-async fn start(runtime: &Runtime, at: &str) -> (String, watch::Sender<bool>) {
+async fn start(runtime: &Runtime, at: &str) -> (String, CancellationToken) {
     let listener = runtime.net.listen(at.parse().unwrap()).await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let (stop, stopped) = watch::channel(false);
+    let stop = CancellationToken::new();
     let limits = Limits::default();
-    let serving = serve(runtime.clone(), listener, limits, Arc::new(Echo), stopped);
+    let serving = serve(runtime.clone(), listener, limits, Arc::new(Echo), stop.clone());
     runtime.tasks.spawn("server", Box::pin(serving));
     (address, stop)
 }
@@ -70,7 +70,7 @@ fn many_connections_with_many_calls_each_lose_and_mix_up_nothing() {
         for (call, body) in calls {
             assert_eq!(call.await.unwrap().body, body);
         }
-        stop.send(true).unwrap();
+        stop.cancel();
     })
     .unwrap();
 }

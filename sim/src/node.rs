@@ -15,7 +15,7 @@ use std::{
 };
 
 use runtime::Runtime;
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::{Clocks, NodeClock},
@@ -97,8 +97,9 @@ impl Node {
             effects: AtomicU64::new(0),
             dies_at: Mutex::default(),
             tasks: AtomicU64::new(0),
-            stop: watch::Sender::new(None),
-            ended: watch::Sender::new(None),
+            stop: CancellationToken::new(),
+            ended: CancellationToken::new(),
+            how: Mutex::default(),
             died_at: AtomicU64::new(u64::MAX),
             executor: madsim::runtime::Handle::current().create_node().name(&self.name).build(),
             node,
@@ -188,7 +189,7 @@ impl Node {
     pub fn ask_to_stop(&self) {
         if let Some(life) = self.life() {
             self.world.told(self.id, Kind::Note, (life.number, 0), "SIGTERM".into());
-            life.stop.send_replace(Some("SIGTERM"));
+            life.stop.cancel();
         }
     }
 
@@ -217,15 +218,8 @@ impl Process {
 
     /// Completes when the process has ended, and says how.
     pub async fn ended(&self) -> Death {
-        let mut ended = self.life.ended.subscribe();
-        loop {
-            if let Some(how) = *ended.borrow_and_update() {
-                return how;
-            }
-            if ended.changed().await.is_err() {
-                return Death::Exit;
-            }
-        }
+        self.life.ended.cancelled().await;
+        locked(&self.life.how).unwrap_or(Death::Exit)
     }
 
     /// True time of its death in nanoseconds, once it has died.
@@ -253,8 +247,12 @@ pub(crate) struct Life {
     effects: AtomicU64,
     dies_at: Mutex<Option<(u64, Death)>>,
     pub(crate) tasks: AtomicU64,
-    pub(crate) stop: watch::Sender<Option<&'static str>>,
-    ended: watch::Sender<Option<Death>>,
+    /// Cancelled by SIGTERM.
+    pub(crate) stop: CancellationToken,
+    /// Cancelled by its end.
+    ended: CancellationToken,
+    /// How it ended.
+    how: Mutex<Option<Death>>,
     died_at: AtomicU64,
     pub(crate) executor: madsim::runtime::NodeHandle,
 }
@@ -302,7 +300,8 @@ impl Life {
         madsim::runtime::Handle::current().kill(self.executor.id());
         let parked = std::mem::take(&mut *locked(&self.parked));
         parked.into_iter().for_each(Waker::wake);
-        self.ended.send_replace(Some(how));
+        *locked(&self.how) = Some(how);
+        self.ended.cancel();
     }
 }
 

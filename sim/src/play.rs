@@ -13,7 +13,8 @@ use checkers::{Findings, History, Moment, NodeKind, Pointer, SegmentGone, Verdic
 use reports::RunSummary;
 use runtime::BoxFuture;
 use scenarios::{Plan, Recorder, play as parts};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     cluster::{BeforeBoot, Cluster, Looked, Machine},
@@ -321,7 +322,7 @@ impl Show {
         let healed = Moment(self.world.now() / 1000);
         self.recorder.with(|history| history.healed = Some(healed));
         if let Some((leave, left)) = administrator {
-            leave.send_replace(true);
+            leave.cancel();
             self.joined(left).await;
         }
         self.on_auditor(|stage| Box::pin(parts::finish(stage))).await;
@@ -355,7 +356,7 @@ impl Show {
     fn spawn_on_auditor(
         &self,
         part: impl FnOnce(parts::Stage) -> BoxFuture<'static, ()>,
-    ) -> Option<(watch::Sender<bool>, oneshot::Receiver<()>)> {
+    ) -> Option<(CancellationToken, oneshot::Receiver<()>)> {
         let Some(process) = self.cluster.machine(AUDITOR).and_then(|one| one.process()) else {
             self.misdeed("the auditor does not run".to_owned());
             return None;

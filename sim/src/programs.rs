@@ -7,7 +7,7 @@ use scenarios::{
     Plan, Recorder,
     play::{self, Stage},
 };
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::cluster::{Program, Recovered, Start};
 
@@ -103,14 +103,14 @@ pub(crate) struct Backstage {
 
 impl Backstage {
     /// The stage of one process, and the way to tell it that it should leave.
-    pub(crate) fn stage(&self, runtime: &Runtime) -> (Stage, watch::Sender<bool>) {
-        let (leave, stop) = watch::channel(false);
+    pub(crate) fn stage(&self, runtime: &Runtime) -> (Stage, CancellationToken) {
+        let leave = CancellationToken::new();
         let stage = Stage {
             runtime: runtime.clone(),
             name_servers: self.name_servers.clone(),
             plan: self.plan.clone(),
             recorder: self.recorder.clone(),
-            stop,
+            stop: leave.clone(),
         };
         (stage, leave)
     }
@@ -137,7 +137,7 @@ pub(crate) fn client(backstage: Backstage, name: &str, part: Part) -> Program {
                     runtime.tasks.asked_to_stop().await;
                 }
                 _ = runtime.tasks.asked_to_stop() => {
-                    leave.send_replace(true);
+                    leave.cancel();
                     if !matches!(part, Part::Auditor) {
                         play.await;
                     }

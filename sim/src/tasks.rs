@@ -32,18 +32,10 @@ impl Tasks for NodeTasks {
     }
 
     fn asked_to_stop(&self) -> BoxFuture<'static, &'static str> {
-        let mut stop = self.0.stop.subscribe();
-        let life = self.0.clone();
+        let stop = self.0.stop.clone();
         Box::pin(async move {
-            loop {
-                if let Some(why) = *stop.borrow_and_update() {
-                    return why;
-                }
-                if stop.changed().await.is_err() {
-                    drop(life);
-                    return std::future::pending().await;
-                }
-            }
+            stop.cancelled().await;
+            "SIGTERM"
         })
     }
 }

@@ -115,3 +115,33 @@ fn the_list_names_every_scenario() {
     let said = text(&sim(&["list"]).stdout);
     assert!(scenarios::ALL.iter().all(|scenario| said.contains(scenario.name)), "{said}");
 }
+
+#[test]
+fn a_plan_that_breaks_a_promise_is_shrunk_to_one_that_still_does() {
+    let mut plan = short(3, "crash_restart_loops");
+    // Nobody can be healed and serve in no time at all.
+    plan.timing.send_within_ms = 0;
+    let (from, to) = (file("breaks.json"), file("breaks.small.json"));
+    std::fs::write(&from, plan.to_json().expect("it is plain data")).expect("cargo made room");
+    let (from, to) = (from.display().to_string(), to.display().to_string());
+    let output = sim(&["shrink", &from, "--out", &to, "--within", "20"]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}{}", text(&output.stderr));
+    assert!(said.contains("seconds until the heal"), "{said}");
+    let small = std::fs::read_to_string(&to).expect("shrink says that it wrote it");
+    let small = Plan::from_json(&small).expect("a plan like any other");
+    assert!(small.faults.len() < plan.faults.len() / 2, "{}", small.faults.len());
+    assert!(small.node_names().len() < plan.node_names().len());
+    let again = sim(&["replay", &to, "--report-dir", &file("shrunk").display().to_string()]);
+    assert_eq!(again.status.code(), Some(1), "{}", text(&again.stdout));
+}
+
+#[test]
+fn a_plan_that_keeps_every_promise_has_nothing_to_shrink() {
+    let plan = short(1, "send_then_pull");
+    let path = file("keeps.json");
+    std::fs::write(&path, plan.to_json().expect("it is plain data")).expect("cargo made room");
+    let output = sim(&["shrink", &path.display().to_string()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stdout).contains("nothing to shrink"), "{}", text(&output.stdout));
+}

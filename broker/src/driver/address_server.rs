@@ -8,10 +8,8 @@
 use std::{sync::Arc, time::Duration};
 
 use runtime::Runtime;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    sync::watch,
-};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     hub::Hub,
@@ -40,7 +38,7 @@ pub(super) enum LookUpError {
 }
 
 /// Asks again and again. The list that is known stays when there is no answer.
-pub(super) async fn run(hub: Arc<Hub>, crew: Crew, mut stop: watch::Receiver<bool>) {
+pub(super) async fn run(hub: Arc<Hub>, crew: Crew, stop: CancellationToken) {
     loop {
         let configured = hub.with(|broker, _| {
             let config = broker.config();
@@ -60,7 +58,7 @@ pub(super) async fn run(hub: Arc<Hub>, crew: Crew, mut stop: watch::Receiver<boo
         let rest = hub.runtime.clock.sleep(Duration::from_millis(interval_ms.max(1_000)));
         tokio::select! {
             biased;
-            _ = stop.wait_for(|stop| *stop) => return,
+            () = stop.cancelled() => return,
             () = rest => {}
         }
     }

@@ -3,12 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use runtime::Monotonic;
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::hub::Hub;
 use crate::Event;
 
-pub(super) async fn run(hub: Arc<Hub>, mut stop: watch::Receiver<bool>) {
+pub(super) async fn run(hub: Arc<Hub>, stop: CancellationToken) {
     let start = hub.runtime.clock.monotonic();
     let (mut checkpointed, mut cleaned) = (start, start);
     loop {
@@ -16,7 +16,7 @@ pub(super) async fn run(hub: Arc<Hub>, mut stop: watch::Receiver<bool>) {
         let slept = hub.runtime.clock.sleep(pace.queues);
         tokio::select! {
             biased;
-            _ = stop.wait_for(|stop| *stop) => return,
+            () = stop.cancelled() => return,
             () = slept => {}
         }
         flush_queues(&hub);

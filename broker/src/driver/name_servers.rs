@@ -11,7 +11,8 @@ use std::{
 
 use protocol::{Command, RequestCode, ResponseCode};
 use remoting::{Connection, Limits, Respond};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use super::{hub::Hub, running::Crew};
 use crate::Event;
@@ -33,8 +34,8 @@ struct NameServer {
     bell: Notify,
     /// Whether there is a connection.
     connected: Mutex<bool>,
-    /// Shows true when it is no longer on the list.
-    gone: watch::Sender<bool>,
+    /// Cancelled when it is no longer on the list.
+    gone: CancellationToken,
 }
 
 /// All of them, by number.
@@ -85,7 +86,7 @@ pub(super) fn update(hub: &Arc<Hub>, crew: &Crew, wanted: &[String]) {
     known.retain(|_, server| {
         let stays = wanted.contains(&server.address);
         if !stays {
-            server.gone.send_replace(true);
+            server.gone.cancel();
         }
         stays
     });
@@ -98,7 +99,7 @@ pub(super) fn update(hub: &Arc<Hub>, crew: &Crew, wanted: &[String]) {
             waiting: Mutex::default(),
             bell: Notify::new(),
             connected: Mutex::new(false),
-            gone: watch::Sender::new(false),
+            gone: CancellationToken::new(),
         });
         let index = known.keys().next_back().map_or(0, |last| last + 1);
         known.insert(index, server.clone());
@@ -108,24 +109,19 @@ pub(super) fn update(hub: &Arc<Hub>, crew: &Crew, wanted: &[String]) {
 }
 
 /// Keeps a connection to one name server until the broker stops.
-async fn keep(
-    hub: Arc<Hub>,
-    server: Arc<NameServer>,
-    index: usize,
-    mut stop: watch::Receiver<bool>,
-) {
-    let mut gone = server.gone.subscribe();
+async fn keep(hub: Arc<Hub>, server: Arc<NameServer>, index: usize, stop: CancellationToken) {
+    let gone = &server.gone;
     loop {
         let connection = tokio::select! {
             biased;
-            _ = stop.wait_for(|stop| *stop) => return,
-            _ = gone.wait_for(|gone| *gone) => return,
+            () = stop.cancelled() => return,
+            () = gone.cancelled() => return,
             connection = connect(&hub, &server.address) => connection,
         };
         if let Some(connection) = connection {
             *held(&server.connected) = true;
             hub.dispatch(Event::NameServerJoined { index });
-            let ended = talk(&hub, &server, &connection, &mut stop, &mut gone).await;
+            let ended = talk(&hub, &server, &connection, &stop).await;
             *held(&server.connected) = false;
             held(&server.waiting).clear();
             connection.close();
@@ -136,8 +132,8 @@ async fn keep(
         let rest = hub.runtime.clock.sleep(REST);
         tokio::select! {
             biased;
-            _ = stop.wait_for(|stop| *stop) => return,
-            _ = gone.wait_for(|gone| *gone) => return,
+            () = stop.cancelled() => return,
+            () = gone.cancelled() => return,
             () = rest => {}
         }
     }
@@ -168,8 +164,7 @@ async fn talk(
     hub: &Arc<Hub>,
     server: &NameServer,
     connection: &Connection,
-    stop: &mut watch::Receiver<bool>,
-    gone: &mut watch::Receiver<bool>,
+    stop: &CancellationToken,
 ) -> bool {
     loop {
         let next = held(&server.waiting).pop_front();
@@ -183,8 +178,8 @@ async fn talk(
         tokio::select! {
             biased;
             () = server.bell.notified() => {}
-            _ = gone.wait_for(|gone| *gone) => return true,
-            _ = stop.wait_for(|stop| *stop) => return true,
+            () = server.gone.cancelled() => return true,
+            () = stop.cancelled() => return true,
             () = look => {}
         }
         if !connection.is_open() {

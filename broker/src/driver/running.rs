@@ -4,7 +4,8 @@ use std::{future::Future, net::SocketAddr, sync::Arc};
 
 use runtime::Runtime;
 use store::{CloseError, Opened};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{hub::Hub, saver, sync};
 use crate::{Event, Table};
@@ -12,26 +13,26 @@ use crate::{Event, Table};
 /// The tasks of the driver: they are told to stop together and can be waited for.
 #[derive(Clone)]
 pub(super) struct Crew {
-    stop: watch::Receiver<bool>,
+    stop: CancellationToken,
     /// Held by every task; when the last one ends, so does the channel.
     presence: mpsc::Sender<()>,
 }
 
-/// Whoever tells a crew to stop.
+/// Whoever tells a crew to stop; a crew without a captain stops, too.
 pub(super) struct Captain {
-    stop: watch::Sender<bool>,
+    stop: DropGuard,
     all_gone: mpsc::Receiver<()>,
 }
 
 impl Crew {
     pub(super) fn gather() -> (Self, Captain) {
-        let (stop, stopped) = watch::channel(false);
+        let stop = CancellationToken::new();
         let (presence, all_gone) = mpsc::channel(1);
-        (Self { stop: stopped, presence }, Captain { stop, all_gone })
+        (Self { stop: stop.clone(), presence }, Captain { stop: stop.drop_guard(), all_gone })
     }
 
     /// What a member listens to.
-    pub(super) fn stop(&self) -> watch::Receiver<bool> {
+    pub(super) fn stop(&self) -> CancellationToken {
         self.stop.clone()
     }
 
@@ -56,7 +57,7 @@ impl Crew {
 impl Captain {
     /// Tells everybody to stop, and waits until they have.
     async fn dismiss(mut self) {
-        self.stop.send_replace(true);
+        drop(self.stop);
         while self.all_gone.recv().await.is_some() {}
     }
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use store::config_file;
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::hub::Hub;
 use crate::{Event, Table};
@@ -11,11 +11,11 @@ use crate::{Event, Table};
 /// How long a disk that refused is left alone.
 const REST: Duration = Duration::from_secs(1);
 
-pub(super) async fn run(hub: Arc<Hub>, mut stop: watch::Receiver<bool>) {
+pub(super) async fn run(hub: Arc<Hub>, stop: CancellationToken) {
     loop {
         tokio::select! {
             biased;
-            _ = stop.wait_for(|stop| *stop) => return,
+            () = stop.cancelled() => return,
             () = hub.save_bell.notified() => {}
         }
         let mut failed = false;
@@ -25,7 +25,7 @@ pub(super) async fn run(hub: Arc<Hub>, mut stop: watch::Receiver<bool>) {
         if failed {
             tokio::select! {
                 biased;
-                _ = stop.wait_for(|stop| *stop) => return,
+                () = stop.cancelled() => return,
                 () = hub.runtime.clock.sleep(REST) => {}
             }
         }

@@ -4,19 +4,19 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::hub::Hub;
 use crate::Event;
 
-pub(super) async fn run(hub: Arc<Hub>, mut stop: watch::Receiver<bool>) {
+pub(super) async fn run(hub: Arc<Hub>, stop: CancellationToken) {
     loop {
         let configured = hub.with(|broker, _| broker.config().flush_commit_log_ms);
         let Some(period_ms) = configured else { return };
         let period = hub.runtime.clock.sleep(Duration::from_millis(period_ms.max(1)));
         tokio::select! {
             biased;
-            _ = stop.wait_for(|stop| *stop) => return,
+            () = stop.cancelled() => return,
             () = hub.sync_bell.notified() => {}
             () = period => {}
         }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::hub::Hub;
 use crate::Event;
@@ -10,13 +10,13 @@ use crate::Event;
 /// How often. Delayed messages and waiting pulls are at most this late.
 const PERIOD: Duration = Duration::from_millis(100);
 
-pub(super) async fn run(hub: Arc<Hub>, mut stop: watch::Receiver<bool>) {
+pub(super) async fn run(hub: Arc<Hub>, stop: CancellationToken) {
     let mut next = hub.runtime.clock.monotonic() + PERIOD;
     loop {
         let slept = hub.runtime.clock.sleep_until(next);
         tokio::select! {
             biased;
-            _ = stop.wait_for(|stop| *stop) => return,
+            () = stop.cancelled() => return,
             () = slept => {}
         }
         hub.dispatch(Event::Ticked);

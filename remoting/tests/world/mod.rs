@@ -25,9 +25,10 @@ use runtime::{
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex},
-    sync::{mpsc, watch},
+    sync::mpsc,
     time::Instant,
 };
+use tokio_util::sync::CancellationToken;
 
 /// Where servers of these tests listen.
 pub(crate) const SERVER: &str = "10.0.0.1:10911";
@@ -325,7 +326,7 @@ pub(crate) struct Server {
     pub(crate) net: TestNet,
     pub(crate) runtime: Runtime,
     pub(crate) echo: Arc<Echo>,
-    pub(crate) stop: watch::Sender<bool>,
+    pub(crate) stop: CancellationToken,
     pub(crate) served: tokio::task::JoinHandle<()>,
 }
 
@@ -335,8 +336,8 @@ impl Server {
         let runtime = net.runtime();
         let listener = runtime.net.listen(SERVER.parse().unwrap()).await.unwrap();
         let echo = Arc::new(Echo::default());
-        let (stop, stopped) = watch::channel(false);
-        let serving = serve(runtime.clone(), listener, limits, echo.clone(), stopped);
+        let stop = CancellationToken::new();
+        let serving = serve(runtime.clone(), listener, limits, echo.clone(), stop.clone());
         let served = tokio::spawn(serving);
         Self { net, runtime, echo, stop, served }
     }

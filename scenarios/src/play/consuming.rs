@@ -37,7 +37,7 @@ pub(super) async fn play(mut stage: Stage, spec: &Spec) {
         }
         consumer.stop().await;
         notes.left();
-        if *stage.stop.borrow() {
+        if stage.stop.is_cancelled() {
             return;
         }
     }

@@ -68,7 +68,7 @@ async fn probe(stage: &mut Stage, deadline: Moment) {
         stage.recorder.with(|history| history.add_node("auditor", checkers::NodeKind::Admin));
     let mut left = stage.plan.cluster.brokers.clone();
     // All brokers in turn, so that one that is slow takes no time from the others.
-    while stage.recorder.now() < deadline && !left.is_empty() && !*stage.stop.borrow() {
+    while stage.recorder.now() < deadline && !left.is_empty() && !stage.stop.is_cancelled() {
         let mut late = Vec::new();
         for broker in left {
             let topics = &stage.plan.cluster.topics;

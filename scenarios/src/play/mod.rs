@@ -23,7 +23,7 @@ mod watching;
 use std::sync::Arc;
 
 use runtime::Runtime;
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::{Kind, Plan, Recorder};
 
@@ -38,8 +38,8 @@ pub struct Stage {
     pub plan: Arc<Plan>,
     /// Where facts go.
     pub recorder: Recorder,
-    /// Becomes `true` when the client must leave politely.
-    pub stop: watch::Receiver<bool>,
+    /// Cancelled when the client must leave politely.
+    pub stop: CancellationToken,
 }
 
 /// Creates the topics and groups of the plan on the brokers. Tries until it has, or until told to

@@ -36,7 +36,7 @@ pub(super) async fn play(mut stage: Stage, spec: &Spec) {
     let interval_us = per_call * 1_000_000 / u64::from(spec.per_second.max(1));
     let until = Moment::from_ms(spec.until_ms);
     let mut turn = 0;
-    while stage.recorder.now() < until && !*stage.stop.borrow() {
+    while stage.recorder.now() < until && !stage.stop.is_cancelled() {
         let began = stage.recorder.now();
         sender.send_one(spec, turn, &under_way).await;
         turn += 1;

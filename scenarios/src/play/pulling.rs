@@ -17,7 +17,7 @@ pub(super) async fn play(mut stage: Stage, spec: &Spec) {
         let mut reader = Reader { stage: stage.clone(), spec, notes: &notes, consumer };
         reader.read_until(until_ms).await;
         reader.consumer.stop().await;
-        if *stage.stop.borrow() {
+        if stage.stop.is_cancelled() {
             return;
         }
     }
@@ -69,7 +69,7 @@ impl Reader<'_> {
         let mut next: BTreeMap<MessageQueue, Place> = BTreeMap::new();
         let mut told_at = self.stage.recorder.now();
         let mut rest_ms = 1;
-        while !*self.stage.stop.borrow() {
+        while !self.stage.stop.is_cancelled() {
             // A broker that crashed may have forgotten what it was told, so it is told again.
             let now = self.stage.recorder.now();
             if self.spec.commit_every_ms <= now.ms_since(told_at) {

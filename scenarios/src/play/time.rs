@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use checkers::Moment;
-use tokio::sync::watch;
 
 use super::Stage;
 
@@ -14,7 +13,7 @@ impl Stage {
     /// Waits until true time has reached `at_ms`. `false` when told to stop first.
     pub(super) async fn wait_until(&mut self, at_ms: u64) -> bool {
         loop {
-            if *self.stop.borrow() {
+            if self.stop.is_cancelled() {
                 return false;
             }
             let left_us = Moment::from_ms(at_ms).0.saturating_sub(self.recorder.now().0);
@@ -30,20 +29,13 @@ impl Stage {
     pub(super) async fn pause(&mut self, span: Duration) -> bool {
         tokio::select! {
             biased;
-            () = stopped(&mut self.stop) => false,
+            () = self.stop.cancelled() => false,
             () = self.runtime.clock.sleep(span) => true,
         }
     }
 
     /// Completes when told to stop.
     pub(super) async fn told_to_stop(&mut self) {
-        stopped(&mut self.stop).await;
-    }
-}
-
-async fn stopped(stop: &mut watch::Receiver<bool>) {
-    // Whoever could say stop may be gone; then nobody ever will.
-    if stop.wait_for(|stop| *stop).await.is_err() {
-        std::future::pending::<()>().await;
+        self.stop.cancelled().await;
     }
 }

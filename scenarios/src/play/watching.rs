@@ -86,7 +86,7 @@ async fn play_one(stage: &Stage, auditor: &Auditor, op: &AdminOp) {
 /// Asks for a group's offset in every queue of a topic, and writes down what is answered.
 pub(super) async fn sample(stage: &Stage, auditor: &Auditor, group: &str, topic: &str) {
     for queue in queues_of(stage, topic) {
-        if *stage.stop.borrow() {
+        if stage.stop.is_cancelled() {
             return;
         }
         let invoked = stage.recorder.now();
