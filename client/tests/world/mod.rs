@@ -24,9 +24,10 @@ use runtime::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex},
-    sync::{mpsc, watch},
+    sync::mpsc,
     time::Instant,
 };
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
@@ -97,12 +98,12 @@ pub(crate) struct World {
 }
 
 /// A server that can be stopped.
-pub(crate) struct Serving(watch::Sender<bool>);
+pub(crate) struct Serving(DropGuard);
 
 impl Serving {
     /// Closes the door and every connection.
     pub(crate) fn stop(&self) {
-        self.0.send_replace(true);
+        self.0.token().cancel();
     }
 }
 
@@ -132,16 +133,16 @@ impl World {
         let runtime = self.node();
         let at = at.parse().expect("an address");
         let listener = runtime.net.listen(at).await.expect("free");
-        let (stop, mut stopped) = watch::channel(false);
-        let serving = serve(runtime, listener, Limits::default(), respond, stopped.clone());
+        let stop = CancellationToken::new();
+        let serving = serve(runtime, listener, Limits::default(), respond, stop.clone());
         tokio::spawn(serving);
         let doors = self.doors.clone();
+        let stopped = stop.clone();
         tokio::spawn(async move {
-            if stopped.wait_for(|stopped| *stopped).await.is_ok() {
-                doors.lock().expect("unpoisoned").open.remove(&at);
-            }
+            stopped.cancelled().await;
+            doors.lock().expect("unpoisoned").open.remove(&at);
         });
-        Serving(stop)
+        Serving(stop.drop_guard())
     }
 
     /// From now on nothing sent to this address arrives, and nothing says so.
