@@ -10,7 +10,8 @@ use sim::{Options, play};
 #[test]
 fn every_plan_that_broke_a_promise_once_keeps_all_of_them_now() {
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/regressions");
-    let mut paths: Vec<_> = fs::read_dir(kept).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> =
+        fs::read_dir(kept).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     assert!(!paths.is_empty());
     for path in paths {
