@@ -205,7 +205,8 @@ impl IndexFile {
             if entry.physical < end {
                 break;
             }
-            self.set_slot(entry.hash % self.shape.slots, entry.before)?;
+            let slot = entry.hash % self.shape.slots;
+            self.slots()?.set(slot, entry.before)?;
             self.header.slots_used -= u32::from(entry.before == 0);
             self.header.next = number;
             // A full memory may have sent entries to the file: they are overwritten there.
