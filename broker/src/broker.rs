@@ -132,8 +132,10 @@ impl Broker {
 
     /// Take one event at `now`; say what must be done.
     pub fn apply(&mut self, now: Now, event: Event, effects: &mut Vec<Effect>) {
+        let before = (effects.len(), self.store.extent().end);
         self.take(now, event, effects);
         self.settle(now, effects);
+        self.look_at_store(now, before, effects);
     }
 
     /// Takes all events that came together. Their messages are written in one go, and those who
@@ -144,14 +146,16 @@ impl Broker {
         events: impl Iterator<Item = Event>,
         effects: &mut Vec<Effect>,
     ) {
-        let before = effects.len();
+        let before = (effects.len(), self.store.extent().end);
         self.store.begin_writes();
         for event in events {
             self.take(now, event, effects);
         }
         self.settle(now, effects);
-        if let Err(error) = self.store.end_writes() {
-            self.void(before, &error.to_string(), effects);
+        let written = self.store.end_writes();
+        self.look_at_store(now, before, effects);
+        if let (Err(error), None) = (written, &self.disk_failure) {
+            self.void(before.0, &error.to_string(), effects);
         }
     }
 

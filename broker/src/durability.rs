@@ -41,9 +41,32 @@ impl Broker {
         }
     }
 
+    /// Notices that the store has closed itself, because what it was refused in the middle of
+    /// cannot be undone. Of the messages since then (`before`: how many effects there were, and
+    /// where the log ended) nobody knows whether the next start finds them: neither yes nor no
+    /// would be true, so those who sent them hear nothing.
+    pub(crate) fn look_at_store(
+        &mut self,
+        now: Now,
+        before: (usize, u64),
+        effects: &mut Vec<Effect>,
+    ) {
+        if self.disk_failure.is_some() {
+            return;
+        }
+        let Some(poisoned) = self.store.poisoned() else { return };
+        let (count, end) = before;
+        let since = effects.split_off(count);
+        let is_answer = |effect: &Effect| matches!(effect, Effect::Answer { .. });
+        effects.extend(since.into_iter().filter(|effect| !is_answer(effect)));
+        self.parked.forget_beyond(end);
+        self.arrivals.retain(|arrival| arrival.log_end <= end);
+        self.disk_failed(&poisoned.to_string(), now, effects);
+    }
+
     /// The disk failed: nobody may be told that something is safe any more.
     fn disk_failed(&mut self, failure: &str, now: Now, effects: &mut Vec<Effect>) {
-        tracing::error!(%failure, "the commit log cannot be synced; nothing is stored any more");
+        tracing::error!(%failure, "the disk failed; nothing is stored any more");
         self.disk_failure = Some(failure.to_owned());
         let remark = Text::from(format!("the message may be lost: {failure}"));
         let answers: Vec<parked::Answer> = self.parked.drain().collect();

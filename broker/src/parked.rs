@@ -98,6 +98,11 @@ impl Parked {
         }
     }
 
+    /// Forgets the answers that wait for more than this.
+    pub(crate) fn forget_beyond(&mut self, end: u64) {
+        self.answers.retain(|answer| answer.need.log <= end);
+    }
+
     /// Takes everything: the disk failed.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = Answer> + '_ {
         self.answers.drain(..)

@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    history::History,
+    history::{Content, Delivery, History, Outcome},
     ids::{Moment, NodeId},
     ledger::Ledger,
-    store_facts::{SegmentGone, StoreImage},
+    store_facts::{LogRecord, SegmentGone, StoreImage},
     verdict::{Findings, Pointer},
 };
 
@@ -37,11 +37,15 @@ pub(crate) fn check(history: &History) -> Findings {
 }
 
 fn wrong(history: &History, gone: &SegmentGone) -> Option<String> {
+    // The newest one may be taken back as it was begun, as long as nobody was told of a message
+    // in it: the disk may refuse it, or the messages for which it was begun.
+    if gone.active <= gone.first {
+        let told = gone.records.iter().find(|record| is_known(history, gone, record))?;
+        let message = told.message.map_or_else(|| "a message".to_owned(), |id| id.to_string());
+        return Some(format!("which was being written and held {message}, of which was told"));
+    }
     if gone.first != gone.oldest {
         return Some(format!("but the oldest was at {}", gone.oldest));
-    }
-    if gone.active <= gone.first {
-        return Some("which was being written".to_owned());
     }
     let reserved = history.broker_fact(gone.node).map_or(0, |fact| fact.reserved_ms);
     let age = gone.wall_ms.saturating_sub(gone.modified_ms);
@@ -50,6 +54,22 @@ fn wrong(history: &History, gone: &SegmentGone) -> Option<String> {
         let full = gone.disk_percent;
         format!("{age} ms after it was written, to be kept {reserved} ms, disk {full} % full")
     })
+}
+
+/// Whether anybody outside the broker knew of a record before its segment was deleted: its
+/// producer by the answer, or a consumer.
+fn is_known(history: &History, gone: &SegmentGone, record: &LogRecord) -> bool {
+    let here = |queue, offset, content: &Content| {
+        (queue, offset, content.message) == (record.queue, record.offset, record.message)
+    };
+    let acked = history.sends.iter().any(|send| match send.outcome {
+        Outcome::Acked { queue, offset, .. } => {
+            here(queue, offset, &send.content) && send.returned.is_some_and(|at| at <= gone.at)
+        }
+        _ => false,
+    });
+    let given = |one: &Delivery| one.began <= gone.at && here(one.queue, one.offset, &one.content);
+    acked || history.deliveries.iter().any(given)
 }
 
 /// From one image at rest to the next only a prefix of segments goes, and the rest has no holes.
@@ -86,7 +106,7 @@ fn follows(pair: &[u64], step: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{promises::Flush, sample::Sample};
+    use crate::{ids::MessageId, promises::Flush, sample::Sample};
 
     fn gone(change: impl FnOnce(&mut SegmentGone)) -> Findings {
         let mut sample = Sample::new(Flush::Async);
@@ -100,16 +120,44 @@ mod tests {
             wall_ms: 1_000 + 3_600_000,
             disk_percent: 10,
             force_percent: 85,
+            // Acked at 5,010 ms, and acked only after the segment was gone.
+            records: vec![record(&sample, 7, 0), record(&sample, 8, 1)],
         };
+        sample.acked(5_000, 7, 0);
+        sample.acked(8_995, 8, 1);
         change(&mut gone);
         sample.history.segments_gone.push(gone);
         check(&sample.history)
+    }
+
+    fn record(sample: &Sample, number: u64, offset: i64) -> LogRecord {
+        LogRecord {
+            physical: 4_096,
+            size: 100,
+            queue: sample.queue,
+            offset,
+            tags_code: None,
+            store_ms: 0,
+            keys: vec![],
+            message: Some(MessageId(number)),
+            hash: 0,
+        }
     }
 
     #[test]
     fn the_oldest_expired_segment_may_go_and_a_young_one_when_the_disk_is_full() {
         assert!(gone(|_| {}).kept());
         assert!(gone(|one| (one.wall_ms, one.disk_percent) = (2_000, 90)).kept());
+    }
+
+    #[test]
+    fn the_newest_segment_may_be_taken_back_while_nobody_knows_of_its_messages() {
+        let newest = |one: &mut SegmentGone| (one.oldest, one.active) = (0, 4_096);
+        let findings = gone(newest);
+        assert_eq!(findings.broken(), 1);
+        assert!(findings.violations[0].words.ends_with("held M7, of which was told"));
+        assert!(gone(|one| (newest(one), one.records.remove(0)).0).kept());
+        assert!(gone(|one| (newest(one), one.records.clear()).0).kept());
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub struct Recovery {
 }
 
 /// A broker deleted a segment of its commit log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SegmentGone {
     /// The broker.
     pub node: NodeId,
@@ -62,6 +62,8 @@ pub struct SegmentGone {
     pub disk_percent: u32,
     /// From how many percent on the broker may delete what has not expired.
     pub force_percent: u32,
+    /// The whole records that it held.
+    pub records: Vec<LogRecord>,
 }
 
 /// One record of a commit log.

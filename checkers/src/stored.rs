@@ -73,7 +73,9 @@ fn check_one(
     let invoked = acked.send.invoked;
     let returned = acked.send.returned.unwrap_or(invoked);
     if acked.offset < end.min {
-        let gone = |gone: &crate::SegmentGone| gone.node == acked.broker && invoked <= gone.at;
+        let gone = |gone: &crate::SegmentGone| {
+            gone.node == acked.broker && gone.first == gone.oldest && invoked <= gone.at
+        };
         if history.segments_gone.iter().any(gone) {
             findings.excuse("removed by retention", || sentence(history, acked, ""));
             return;

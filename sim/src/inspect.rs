@@ -79,6 +79,18 @@ pub(crate) fn is_queue_behind(image: &StoreImage) -> bool {
     image.log.last().is_some_and(|record| last.is_none_or(|last| last < record.physical))
 }
 
+/// The whole records of one segment of the log, which begins at `start`.
+pub(crate) fn records(
+    history: &mut History,
+    look: Look<'_>,
+    (start, content): (u64, &Bytes),
+) -> Vec<LogRecord> {
+    let mut records = vec![];
+    let segment = [(start, content)];
+    scan(&segment, |record, physical| records.push(fact(history, look, record, physical)));
+    records
+}
+
 /// Whether a store says that it was closed properly.
 pub(crate) fn is_clean(root: &Path, files: &Files) -> bool {
     let abort = root.join("abort");

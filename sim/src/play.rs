@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     cluster::{BeforeBoot, Cluster, Looked, Machine},
+    disk::Removed,
     ear::{Ear, Heard},
     faults::Faults,
     inspect::{self, Look},
@@ -445,32 +446,19 @@ impl Show {
     fn segments_gone(&self, machine: &Machine) -> Vec<SegmentGone> {
         let removed = std::mem::take(&mut locked(&machine.node.disk).removed);
         let boots = machine.boots();
-        let log = Path::new(STORE_ROOT).join("commitlog");
         let forced = self.force_percent(&machine.node.name);
-        let start_of = |name: &String| (name.len() == 20).then(|| name.parse::<u64>().ok())?;
-        let gone = removed.into_iter().filter_map(|one| {
-            let name = one.path.file_name()?.to_str()?.to_owned();
+        let gone = removed.iter().filter_map(|one| {
             let at = Moment(one.at / 1000);
             let boot = boots.iter().rev().find(|boot| boot.at <= at)?;
             // What recovery cuts off is its own business.
-            if one.path.parent() != Some(&log) || boot.ready.is_none_or(|ready| at < ready) {
+            if boot.ready.is_none_or(|ready| at < ready) {
                 return None;
             }
-            let starts: Vec<u64> = one.siblings.iter().filter_map(start_of).collect();
-            Some(SegmentGone {
-                node: machine.fact,
-                at,
-                first: start_of(&name)?,
-                oldest: starts.iter().copied().min()?,
-                active: starts.iter().copied().max()?,
-                modified_ms: one.modified_ms,
-                wall_ms: one.wall_ms,
-                disk_percent: one.used_percent,
-                force_percent: forced,
-            })
+            self.recorder.with(|history| segment_gone(history, machine.fact, forced, one))
         });
         let gone: Vec<SegmentGone> = gone.collect();
-        self.cluster.reach(seen::SEGMENT_REMOVED, gone.len() as u64);
+        let expired = gone.iter().filter(|one| one.first < one.active).count();
+        self.cluster.reach(seen::SEGMENT_REMOVED, expired as u64);
         gone
     }
 
@@ -528,6 +516,35 @@ impl Show {
         ];
         counters.into_iter().map(|(name, count)| (name.to_owned(), count)).collect()
     }
+}
+
+/// A removed file, if it was a segment.
+fn segment_gone(
+    history: &mut History,
+    node: checkers::NodeId,
+    force_percent: u32,
+    removed: &Removed,
+) -> Option<SegmentGone> {
+    let root = Path::new(STORE_ROOT);
+    if removed.path.parent() != Some(&root.join("commitlog")) {
+        return None;
+    }
+    let start_of = |name: &str| (name.len() == 20).then(|| name.parse::<u64>().ok())?;
+    let starts = || removed.siblings.iter().filter_map(|name| start_of(name));
+    let (first, at) = (start_of(removed.path.file_name()?.to_str()?)?, Moment(removed.at / 1000));
+    let look = Look { node, at, root, at_rest: false };
+    Some(SegmentGone {
+        node,
+        at,
+        first,
+        oldest: starts().min()?,
+        active: starts().max()?,
+        modified_ms: removed.modified_ms,
+        wall_ms: removed.wall_ms,
+        disk_percent: removed.used_percent,
+        force_percent,
+        records: inspect::records(history, look, (first, &removed.content)),
+    })
 }
 
 fn recorder_now(machine: &Machine) -> Moment {

@@ -11,6 +11,7 @@ use runtime::Now;
 
 use crate::{
     durability::{Landmark, Poisoned},
+    index::{Index, LastKey},
     limits::BLANK_BYTES_MIN,
     log::{LogFailure, LogMark},
     marks::{Marks, is_indexed, is_queued, is_topic},
@@ -119,6 +120,7 @@ struct Savepoint {
     log: LogMark,
     slots: usize,
     newest: Landmark,
+    last_key: Option<LastKey>,
     last_stored_ms: i64,
 }
 
@@ -131,7 +133,9 @@ impl Store {
     pub fn append(&mut self, now: Now, message: &Message) -> Result<Appended, AppendError> {
         self.check_writable()?;
         self.check_message(message)?;
-        self.append_checked(now, message)
+        let appended = self.append_checked(now, message);
+        self.note_litter();
+        appended
     }
 
     /// Appends messages, all or none, next to each other if a segment has room for them all.
@@ -201,6 +205,7 @@ impl Store {
             log: self.log.hold(),
             slots: self.writes.as_ref().map_or(0, |writes| writes.slots.len()),
             newest: self.durability.newest,
+            last_key: self.index.as_ref().and_then(Index::last),
             last_stored_ms: self.last_stored_ms,
         };
         self.writes.get_or_insert_with(|| Writes { before: savepoint, slots: Vec::new() });
@@ -221,14 +226,24 @@ impl Store {
         self.durability.newest = to.newest;
         self.last_stored_ms = to.last_stored_ms;
         let end = to.log.end();
-        let index = self.index.as_mut().map_or(Ok(()), |index| index.undo(end));
+        let index = self.index.as_mut();
+        let index = index.map_or(Ok(()), |index| index.take_back(end, to.last_key));
         if let Err(cause) = index {
             self.durability.poison(&format!("keys of unwritten records remain: {cause}"));
         }
         if let Err(failure) = self.log.undo(to.log) {
             self.durability.poison(&format!("unwritten records remain: {failure}"));
         }
+        self.note_litter();
         self.durability.cut(self.log.end());
+    }
+
+    /// What could not be cleared behind the end of the log may be records that were refused: the
+    /// next start has to tell.
+    fn note_litter(&mut self) {
+        if self.log.is_littered() {
+            self.durability.poison("what a failed write left behind the log cannot be cleared");
+        }
     }
 
     fn check_writable(&self) -> Result<(), AppendError> {

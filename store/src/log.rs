@@ -33,6 +33,9 @@ pub(crate) struct Log {
     written: u64,
     /// The bytes `written..end`, all of the last segment, while writes are held.
     held: Option<Vec<u8>>,
+    /// Bytes of a write that failed may stand behind `end`, and could not be cleared. Never false
+    /// again: they may be whole records, which a recovery would take for the log's.
+    littered: bool,
     /// A segment was created or removed since the directory was last synced.
     pub(crate) names_changed: bool,
     // Invariant: start <= written && written <= end, and both lie in or at the end of the last
@@ -76,6 +79,7 @@ impl Log {
             end: 0,
             written: 0,
             held: None,
+            littered: false,
             names_changed: false,
         }
     }
@@ -93,6 +97,11 @@ impl Log {
     /// Bytes before this have reached the operating system.
     pub(crate) fn written(&self) -> u64 {
         self.written
+    }
+
+    /// Whether bytes that nobody may find remain behind the end.
+    pub(crate) fn is_littered(&self) -> bool {
+        self.littered
     }
 
     /// Sets where the log ends, after its segments were looked through.
@@ -173,12 +182,11 @@ impl Log {
         }
         let Some(segment) = self.segments.back() else { return Ok(()) };
         let position = at - segment.start;
-        segment.file.write_all_at(position, bytes).map_err(|cause| {
-            // A part of the record may be in the file. Nobody reads there, the next record
-            // overwrites it, and recovery would cut it; still, leave no half record behind.
-            segment.file.write_all_at(position, &vec![0; bytes.len()]).ok();
-            self.failure("write", segment.start, cause)
-        })
+        let Err(cause) = segment.file.write_all_at(position, bytes) else { return Ok(()) };
+        // A part of it may be in the file, the first of several records whole. Whoever sent them
+        // is told that they are not stored: a recovery must not find them.
+        self.littered |= segment.file.write_all_at(position, &vec![0; bytes.len()]).is_err();
+        Err(self.failure("write", segment.start, cause))
     }
 
     /// From now on appends stay in memory until [`Self::release`].

@@ -35,9 +35,17 @@ impl Segment {
         len: u64,
     ) -> io::Result<Self> {
         let path = directory.join(file_name(start));
-        let file = disk.open(&path, OpenMode::CreateNew)?;
+        let file = match disk.open(&path, OpenMode::CreateNew) {
+            // An earlier attempt failed, and so did its removal. The log never began it.
+            Err(there) if there.kind() == io::ErrorKind::AlreadyExists => {
+                disk.remove_file(&path)?;
+                disk.open(&path, OpenMode::CreateNew)?
+            }
+            opened => opened?,
+        };
         if let Err(cause) = file.preallocate(len) {
-            // If this fails too, an empty last file remains, which the next start removes.
+            // If this fails too, an empty last file remains: the next attempt, or the next start,
+            // removes it.
             disk.remove_file(&path).ok();
             return Err(cause);
         }

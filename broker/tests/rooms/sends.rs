@@ -238,4 +238,25 @@ fn when_one_write_for_many_fails_all_of_them_are_told_so() {
     }
     assert_eq!(1, room.send("orders", 0, "after"), "the places are free again");
     assert_eq!((vec!["after".to_owned()], 2), room.pulled("g", "orders", 0, 1));
+    assert_eq!(None, room.broker.disk_failure());
+}
+
+#[test]
+fn when_a_failed_write_cannot_be_undone_nobody_hears_yes_or_no_and_the_broker_must_end() {
+    for make in [Room::new, Room::syncing] {
+        let mut room = make();
+        room.topic("orders", 1);
+        room.ask(PRODUCER, message("orders", 0, "before", ""));
+        room.sync();
+        // The write fails, and so does clearing what it may have left behind.
+        room.disk.fail_writes(2);
+        let commands: Vec<_> =
+            (0..3).map(|n| message("orders", 0, "x", "").with_opaque(100 + n)).collect();
+        let effects = room.happen(Happening::AskedTogether(PRODUCER, commands));
+        assert!(answers(&effects).is_empty(), "{effects:?}");
+        let failure = room.broker.disk_failure().unwrap();
+        assert!(failure.contains("cannot be cleared"), "{failure}");
+        let refused = room.answer(PRODUCER, message("orders", 0, "y", ""));
+        assert_eq!(ResponseCode::SERVICE_NOT_AVAILABLE.0, refused.code);
+    }
 }

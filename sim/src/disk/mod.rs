@@ -101,6 +101,8 @@ pub(crate) struct Removed {
     /// True time in nanoseconds.
     pub(crate) at: u64,
     pub(crate) path: PathBuf,
+    /// What it held.
+    pub(crate) content: Bytes,
     /// When it was last changed, by its machine's wall clock.
     pub(crate) modified_ms: i64,
     /// What the wall clock showed.
@@ -251,13 +253,16 @@ impl Platter {
 
     /// Every file with its path and content, as the running system would read it.
     pub(crate) fn files(&self) -> Vec<(PathBuf, Bytes)> {
-        let content = |file: u64| {
-            let Some(file) = self.files.get(&file) else { return Bytes::new() };
-            let mut buffer = vec![0; usize::try_from(file.len()).unwrap_or(0)];
-            file.read(0, &mut buffer);
-            Bytes::from(buffer)
-        };
-        self.names.files().map(|(path, file)| (path.to_path_buf(), content(file))).collect()
+        let file = |(path, file): (&Path, u64)| (path.to_path_buf(), self.content(file));
+        self.names.files().map(file).collect()
+    }
+
+    /// All bytes of a file.
+    fn content(&self, number: u64) -> Bytes {
+        let Some(file) = self.files.get(&number) else { return Bytes::new() };
+        let mut buffer = vec![0; usize::try_from(file.len()).unwrap_or(0)];
+        file.read(0, &mut buffer);
+        Bytes::from(buffer)
     }
 
     /// Whether anything would be lost if the power were cut now.
@@ -312,6 +317,7 @@ impl Platter {
         self.removed.push(Removed {
             at,
             path: path.to_path_buf(),
+            content: self.content(number),
             modified_ms: self.files.get(&number).map_or(0, |file| file.modified_ms),
             wall_ms,
             siblings: children.filter_map(name).collect(),

@@ -13,6 +13,7 @@ use std::{io, path::PathBuf, sync::Arc};
 use runtime::{Disk, File, OpenMode};
 
 use super::{
+    LastKey,
     entry::{ENTRY_LEN, Entry},
     header::Header,
     slots::{self, Slots},
@@ -192,6 +193,31 @@ impl IndexFile {
         self.file.write_all_at(self.shape.entry_at(self.written), &self.waiting)?;
         self.waiting.clear();
         self.written = self.header.next;
+        Ok(())
+    }
+
+    /// Takes back the newest entries, those of records from `end` on, without a look at the file:
+    /// no flush has come since they were put. `last` is the newest key that remains.
+    pub(crate) fn take_back(&mut self, end: u64, last: LastKey) -> io::Result<()> {
+        while !self.is_empty() {
+            let number = self.header.next - 1;
+            let entry = self.entry(number)?.ok_or(io::ErrorKind::InvalidData)?;
+            if entry.physical < end {
+                break;
+            }
+            let slot = entry.hash % self.shape.slots;
+            self.slots()?.set(slot, entry.before)?;
+            self.header.slots_used -= u32::from(entry.before == 0);
+            self.header.next = number;
+            // A full memory may have sent entries to the file: they are overwritten there.
+            self.written = self.written.min(number);
+            self.waiting.truncate((number - self.written) as usize * ENTRY_LEN);
+        }
+        if self.is_empty() {
+            self.header = Header::default();
+        } else {
+            (self.header.end_physical, self.header.end_ms) = (last.physical, last.stored_ms);
+        }
         Ok(())
     }
 

@@ -141,9 +141,18 @@ impl Index {
         self.files.last_mut().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    /// Takes back all keys of records from `physical` on, which are newer than the last flush.
-    pub(crate) fn undo(&mut self, physical: u64) -> io::Result<()> {
-        self.truncate(physical)
+    /// Takes back all keys of records from `end` on, which are newer than the last flush, in
+    /// memory. `last` is the key that was the last before they came.
+    pub(crate) fn take_back(&mut self, end: u64, last: Option<LastKey>) -> io::Result<()> {
+        while self.backlog.back().is_some_and(|key| end <= key.physical) {
+            self.backlog.pop_back();
+        }
+        // A file that was begun for them stays, empty, for the keys that come next.
+        let theirs = |file: &&mut IndexFile| file.is_empty() || end <= file.header.end_physical;
+        for file in self.files.iter_mut().rev().take_while(theirs) {
+            file.take_back(end, last.unwrap_or_default())?;
+        }
+        Ok(())
     }
 
     /// Shows the records that may have a key, the newest first, with the second in which they were

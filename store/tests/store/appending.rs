@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use crate::common::{at_ms, bodies, files, found, message, open, parse, small, sync};
+use crate::common::{at_ms, bodies, checkpoint, files, found, message, open, parse, small, sync};
 use protocol::{
     Text,
     record::{Message, Placed},
     sys_flag,
 };
 use runtime::{
-    Disk,
+    Disk, OpenMode,
     memory::{MemoryDisk, finish},
 };
 use store::{AppendError, Store, StoreConfig, Want};
@@ -217,6 +217,91 @@ fn a_failed_write_leaves_no_half_record_and_the_next_one_takes_its_place() {
     let three = store.append(at_ms(0), &message("orders", 0, "three")).unwrap();
     assert_eq!((three.physical_offset, three.queue_offset), (end, 1));
     assert_eq!(bodies(&store, "orders", 0), ["one", "three"]);
+}
+
+#[test]
+fn what_a_failed_write_left_behind_and_nobody_could_clear_closes_the_store() {
+    for held in [false, true] {
+        let (disk, mut store) = fresh();
+        store.append(at_ms(0), &message("orders", 0, "one")).unwrap();
+        if held {
+            store.begin_writes();
+            store.append(at_ms(0), &message("orders", 0, "two")).unwrap();
+        }
+        disk.fail_writes(2);
+        let refused = if held {
+            store.end_writes().unwrap_err()
+        } else {
+            store.append(at_ms(0), &message("orders", 0, "two")).unwrap_err()
+        };
+        assert!(matches!(refused, AppendError::Disk { verb: "write", .. }), "{refused}");
+        let refused = store.append(at_ms(0), &message("orders", 0, "three")).unwrap_err();
+        assert!(refused.to_string().contains("cannot be cleared"), "{refused}");
+        assert_eq!(bodies(&store, "orders", 0), ["one"]);
+        drop(store);
+        let (mut store, _) = open(&disk, &small());
+        store.append(at_ms(0), &message("orders", 0, "three")).unwrap();
+        assert_eq!(bodies(&store, "orders", 0), ["one", "three"]);
+    }
+}
+
+#[test]
+fn keys_of_messages_that_are_taken_back_leave_no_trace_and_close_no_store() {
+    let (disk, mut store) = fresh();
+    // An index file of the test holds so few keys that the held ones begin another.
+    for number in 0..30 {
+        store.append(at_ms(number * 700), &message("orders", 0, &format!("n{number}"))).unwrap();
+    }
+    checkpoint(&mut store);
+    let keys = |store: &Store| -> Vec<String> {
+        (0..200).flat_map(|number| found(store, "orders", &format!("key-n{number}"))).collect()
+    };
+    let before = keys(&store);
+    assert_eq!(before.len(), 30);
+
+    for round in 0..3 {
+        store.begin_writes();
+        for number in 30..30 + 60 * round {
+            let message = message("orders", 0, &format!("n{number}"));
+            store.append(at_ms(50_000), &message).unwrap();
+        }
+        store.append(at_ms(50_000), &message("orders", 0, "n199")).unwrap();
+        disk.fail_writes(1);
+        store.end_writes().unwrap_err();
+        assert_eq!((store.poisoned(), keys(&store)), (None, before.clone()), "round {round}");
+    }
+    for number in 30..150 {
+        store.append(at_ms(60_000), &message("orders", 0, &format!("n{number}"))).unwrap();
+    }
+    assert_eq!(keys(&store).len(), 150);
+    finish(store.close()).unwrap();
+    let (store, opened) = open(&disk, &small());
+    assert_eq!((opened.slots_rebuilt, opened.keys_rebuilt), (0, 0));
+    assert_eq!(keys(&store).len(), 150);
+}
+
+#[test]
+fn a_file_whose_creation_and_removal_failed_does_not_stand_in_the_way_of_the_next_attempt() {
+    let (disk, mut store) = fresh();
+    let large = message("orders", 0, &"x".repeat(900));
+    store.append(at_ms(0), &large).unwrap();
+    let path = Path::new("store/commitlog/00000000000000004096");
+    let left = disk.open(path, OpenMode::CreateNew).unwrap();
+    left.write_all_at(0, b"half").unwrap();
+
+    let mut appended = store.append(at_ms(0), &large).unwrap();
+    while appended.physical_offset < 4096 {
+        appended = store.append(at_ms(0), &large).unwrap();
+    }
+    let content = disk.read(path).unwrap();
+    assert_eq!((content.len(), appended.physical_offset), (4096, 4096));
+    let end = usize::try_from(appended.size).unwrap();
+    assert!(content[end..].iter().all(|&byte| byte == 0));
+    drop((left, store));
+    let (store, opened) = open(&disk, &small());
+    assert_eq!((opened.end, opened.cut), (appended.end(), None));
+    let kept = i64::try_from(bodies(&store, "orders", 0).len()).unwrap();
+    assert_eq!(kept, appended.queue_offset + 1);
 }
 
 #[test]
