@@ -31,10 +31,11 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// After this nothing moves between the members of a group that are all there.
+    /// After this nothing moves between the members of a group that are all there: whoever forgot a
+    /// broker while it was away has found it again, and every member has looked at the shares.
     #[must_use]
-    pub const fn settle_ms(&self) -> u64 {
-        self.rebalance_ms + 5_000
+    pub fn settle_ms(&self) -> u64 {
+        self.rebalance_ms.max(self.routes_ms) + 5_000
     }
 }
 

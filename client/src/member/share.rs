@@ -247,7 +247,8 @@ impl Member {
     /// The reader of a locked queue has ended: gives the lock back.
     pub(crate) async fn leave(&self, assigned: &Assigned) {
         let alone = self.leasing.lock().await;
-        self.unlock_queues(&assigned.queue.broker_name, &[assigned.queue.clone()]).await;
+        self.unlock_queues(&assigned.queue.broker_name, std::slice::from_ref(&assigned.queue))
+            .await;
         let mut leaving = locked(&self.leaving);
         assigned.ended.store(true, Ordering::Release);
         leaving.remove(&assigned.queue);
