@@ -4,6 +4,7 @@
 //! [`page`] shows it in a browser. A [`Sweep`] sums many runs up.
 
 mod json;
+mod kinds;
 mod page;
 mod run;
 mod story;
@@ -12,6 +13,7 @@ mod timeline;
 mod traffic;
 
 pub use json::json;
+pub use kinds::FailureKind;
 pub use page::page;
 pub use run::{End, RunSummary};
 pub use story::text;

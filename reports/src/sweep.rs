@@ -6,8 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     run::{End, RunSummary},
-    traffic::{Traffic, commas, plural, seconds},
+    traffic::{Traffic, commas, count, plural, seconds},
 };
+
+/// Kinds of failure that the text of a sweep shows.
+const KINDS_MAX: usize = 20;
 
 /// What a sweep keeps of one run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,13 +191,20 @@ impl Sweep {
         table("Excused", self.sum(|one| &one.excuses));
         table("Situations", self.sum(|one| &one.probes));
         table("Broken", self.sum(|one| &one.broken));
-        let mut bad: Vec<_> = self.seeds.values().filter(|one| one.exit_code != 0).collect();
-        // The quickest to play again first.
-        bad.sort_by_key(|one| (one.exit_code, one.waited_ms, one.seed));
-        for result in bad.iter().take(20) {
-            let what = result.violations.first().or_else(|| result.troubles.first());
-            let what = what.map_or("no words", String::as_str);
-            text.push_str(&format!("seed {}: {what}\n", result.seed));
+        let kinds = self.kinds();
+        if !kinds.is_empty() {
+            text.push_str("Kinds of failure, each with the seed that is played quickest\n");
+        }
+        for kind in kinds.iter().take(KINDS_MAX) {
+            let SeedResult { seed, scenario, .. } = kind.example;
+            let words = kind.example.first_words();
+            let count = commas(count(kind.seeds.len()));
+            text.push_str(&format!(
+                "  {count:>12}  --seed {seed} --scenario {scenario}: {words}\n"
+            ));
+        }
+        if KINDS_MAX < kinds.len() {
+            text.push_str(&format!("  and {} more kinds\n", kinds.len() - KINDS_MAX));
         }
         let missed = self.missed_probes();
         if !missed.is_empty() {
@@ -210,7 +220,7 @@ impl Sweep {
     pub fn line(&self) -> String {
         let with = |code| self.seeds.values().filter(|one| one.exit_code == code).count();
         let played: u64 = self.seeds.values().map(|one| one.simulated_ms).sum();
-        let seeds = crate::traffic::count(self.seeds.len());
+        let seeds = count(self.seeds.len());
         let checked: u64 = self.seeds.values().flat_map(|one| one.checked.values()).sum();
         format!(
             "{}: {} with broken promises, {} failed; {} compared; {} played in {}, {} times real \

@@ -145,3 +145,34 @@ fn a_plan_that_keeps_every_promise_has_nothing_to_shrink() {
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stdout).contains("nothing to shrink"), "{}", text(&output.stdout));
 }
+
+#[test]
+fn parts_of_a_sweep_put_together_are_the_whole_and_an_interrupted_one_goes_on() {
+    let path = |name: &str| file(name).display().to_string();
+    let (whole, merged) = (path("whole.json"), path("merged.json"));
+    let parts = [path("part-0.json"), path("part-1.json")];
+    let scenario = ["--scenario", "rebalance_storm"];
+    let sweep = |arguments: &[&str]| {
+        let output = sim(&[&["sweep"], &scenario[..], arguments].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+        text(&output.stdout)
+    };
+    sweep(&["--seeds", "0..3", "--json", &whole]);
+    sweep(&["--seeds", "0..3", "--shard", "0/2", "--json", &parts[0]]);
+    sweep(&["--seeds", "0..3", "--shard", "1/2", "--json", &parts[1]]);
+    let output = sim(&["merge", &parts[0], &parts[1], "--json", &merged]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let seeds = |path: &str| {
+        let text = std::fs::read_to_string(path).expect("the sweep says that it wrote it");
+        let mut sweep = reports::Sweep::from_json(&text).expect("what a sweep writes");
+        sweep.seeds.values_mut().for_each(|one| one.waited_ms = 0);
+        sweep.seeds
+    };
+    assert_eq!(seeds(&whole), seeds(&merged));
+    // Three seeds are known; only the fourth is played.
+    let said = sweep(&["--seeds", "0..4", "--resume", "--json", &whole]);
+    assert!(said.contains("4 seeds: 0 with broken promises"), "{said}");
+    assert_eq!(seeds(&whole).len(), 4);
+    let wrong = sim(&["merge", &path("breaks-nothing.json")]);
+    assert_eq!(wrong.status.code(), Some(2), "{}", text(&wrong.stdout));
+}

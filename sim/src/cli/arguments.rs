@@ -20,6 +20,8 @@ pub(super) enum Command {
     Replay(Replay),
     /// Play many seeds, each in a process of its own, and sum up
     Sweep(Sweep),
+    /// Put the results of several sweeps together
+    Merge(Merge),
     /// Play each seed in two processes and compare the trace hashes
     Twice(Twice),
     /// Make a plan that breaks a promise as small as it can be
@@ -84,14 +86,55 @@ pub(super) struct Sweep {
     /// Stop at the first seed that breaks a promise
     #[arg(long)]
     pub(super) fail_fast: bool,
-    /// Write every outcome to this file
+    /// Write every outcome to this file, and from time to time what is known so far
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
+    /// Go on where an interrupted sweep left its file
+    #[arg(long, requires = "json")]
+    pub(super) resume: bool,
+    /// Play only every Nth seed, beginning with the Ith: the part of one of N machines, I from 0
+    #[arg(long, value_name = "I/N", value_parser = shard)]
+    pub(super) shard: Option<Shard>,
+    /// Make one plan of each kind of failure as small as it can be, and keep it in this directory
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(super) shrink_to: Option<PathBuf>,
     /// The scenario; all of them in turn unless given
     #[arg(long, value_name = "NAME")]
     pub(super) scenario: Option<String>,
     /// Show which situations were reached, and fail if a required one never was, however few the
     /// seeds
+    #[arg(long)]
+    pub(super) probes: bool,
+}
+
+/// One part of a sweep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shard {
+    /// Which.
+    pub(super) number: u64,
+    /// Of how many.
+    pub(super) of: u64,
+}
+
+impl Shard {
+    /// Everything.
+    pub(super) const WHOLE: Self = Self { number: 0, of: 1 };
+
+    /// Whether a seed belongs to it.
+    pub(super) fn has(self, seed: u64) -> bool {
+        seed % self.of == self.number
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Merge {
+    /// What `sweep --json` wrote
+    #[arg(value_name = "FILE", required = true)]
+    pub(super) parts: Vec<PathBuf>,
+    /// Write all outcomes to this file
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
+    /// Fail if a required situation was reached by none of them
     #[arg(long)]
     pub(super) probes: bool,
 }
@@ -176,6 +219,18 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
     Ok(range)
 }
 
+/// `I/N`.
+fn shard(text: &str) -> Result<Shard, String> {
+    let parts = text.split_once('/').and_then(|(number, of)| {
+        Some(Shard { number: number.trim().parse().ok()?, of: of.trim().parse().ok()? })
+    });
+    match parts {
+        Some(shard) if shard.number < shard.of => Ok(shard),
+        Some(Shard { number, of }) => Err(format!("part {number} of {of}: they count from 0")),
+        None => Err(format!("`{text}` is not a part, such as 0/4")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -194,5 +249,17 @@ mod tests {
         assert!(seeds("5..5").unwrap_err().contains("holds no seed"));
         assert!(seeds("a..5").unwrap_err().contains("`a` is not a seed"));
         assert!(seeds("").is_err());
+    }
+
+    #[test]
+    fn parts_cover_every_seed_once() {
+        let all: Vec<Shard> = (0..3).map(|number| shard(&format!("{number}/3")).unwrap()).collect();
+        for seed in 0..100 {
+            assert_eq!(all.iter().filter(|part| part.has(seed)).count(), 1);
+        }
+        assert!(Shard::WHOLE.has(7));
+        assert!(shard("3/3").unwrap_err().contains("count from 0"));
+        assert!(shard("3").unwrap_err().contains("0/4"));
+        assert!(shard("0/0").is_err());
     }
 }

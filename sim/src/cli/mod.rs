@@ -30,6 +30,14 @@ pub(crate) enum CliError {
         /// What the system said.
         cause: std::io::Error,
     },
+    /// A file does not hold what a sweep writes.
+    #[error("{path} is not what `sweep --json` writes: {cause}")]
+    NoResults {
+        /// Which file.
+        path: String,
+        /// What is wrong with it.
+        cause: serde_json::Error,
+    },
     /// A process for a seed cannot be started or understood.
     #[error("the process for seed {seed} {what}")]
     Worker {
@@ -40,7 +48,7 @@ pub(crate) enum CliError {
     },
     /// Nothing to do.
     #[error(
-        "give --seed N to play a run, or one of the commands: replay, sweep, twice, shrink, list"
+        "give --seed N to play a run, or one of the commands: replay, sweep, merge, twice, shrink, list"
     )]
     NoCommand,
 }
@@ -63,6 +71,7 @@ fn run(arguments: Arguments) -> Result<u8, CliError> {
     match arguments.command {
         Some(Command::Replay(replay)) => replay::from_file(&replay),
         Some(Command::Sweep(sweep)) => sweep::sweep(&sweep),
+        Some(Command::Merge(merge)) => sweep::merge(&merge),
         Some(Command::Twice(twice)) => twice::twice(&twice),
         Some(Command::Shrink(shrink)) => shrink::from_file(&shrink),
         Some(Command::List) => words::list(),

@@ -49,11 +49,15 @@ pub(super) fn from_file(replay: &Replay) -> Result<u8, CliError> {
 
 /// Reads a plan.
 pub(super) fn read(path: &Path) -> Result<Plan, CliError> {
-    #[expect(clippy::disallowed_methods, reason = "a plan is a file of the person's")]
-    let text = std::fs::read_to_string(path);
+    Ok(Plan::from_json(&text_of(path)?)?)
+}
+
+/// Reads a file.
+pub(super) fn text_of(path: &Path) -> Result<String, CliError> {
     let error =
         |cause| CliError::File { what: "cannot read", path: path.display().to_string(), cause };
-    Ok(Plan::from_json(&text.map_err(error)?)?)
+    #[expect(clippy::disallowed_methods, reason = "plans and results are files of the person's")]
+    std::fs::read_to_string(path).map_err(error)
 }
 
 /// Plays a seed or a plan and prints its outcome as a line of JSON.

@@ -1,20 +1,28 @@
 //! Many seeds.
 
-use std::sync::{
-    Mutex,
-    atomic::{AtomicU64, Ordering::Relaxed},
+use std::{
+    path::Path,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
+
+use reports::SeedResult;
 
 use super::{
     CliError,
-    arguments::Sweep,
-    recovery, words,
+    arguments::{Effort, Merge, Shard, Sweep},
+    recovery, replay, shrink, words,
     workers::{self, Bar, Job},
 };
 use crate::world::locked;
 
 /// With fewer seeds than this a situation that was not reached is no failure.
-const PROBES_FROM: u64 = 1000;
+const PROBES_FROM: usize = 1000;
+
+/// After so many seeds what is known is written down, so that an interrupted sweep can go on.
+const KEEP_EVERY: u64 = 50;
 
 /// The scenario that a seed plays in a sweep: all of them in turn.
 pub(super) fn scenario_of(seed: u64, asked: Option<&str>) -> String {
@@ -27,45 +35,124 @@ pub(super) fn sweep(sweep: &Sweep) -> Result<u8, CliError> {
     if let Some(name) = &sweep.scenario {
         scenarios::draw(0, Some(name))?;
     }
+    let known = known_so_far(sweep)?;
+    let before_ms = known.waited_ms;
+    let shard = sweep.shard.unwrap_or(Shard::WHOLE);
+    let wanted = sweep.seeds.clone().filter(|seed| shard.has(*seed));
+    let seeds: Vec<u64> = wanted.filter(|seed| !known.seeds.contains_key(seed)).collect();
+    let bar = Bar::new(seeds.len() as u64);
+    let mut sum = play_all(sweep, &seeds, known, &bar)?;
+    sum.waited_ms = before_ms + bar.millis();
+    if let Some(path) = &sweep.json {
+        replay::write(path, &sum.json())?;
+    }
+    let must_reach = sweep.probes || (PROBES_FROM <= sum.seeds.len() && sweep.scenario.is_none());
+    let code = told(&sum, must_reach);
+    if let Some(directory) = &sweep.shrink_to {
+        shrink_kinds(&sum, directory)?;
+    }
+    Ok(code)
+}
+
+/// Puts the results of parts of a sweep together.
+pub(super) fn merge(merge: &Merge) -> Result<u8, CliError> {
+    let mut sum = reports::Sweep::default();
+    for path in &merge.parts {
+        sum.merge(read(path)?);
+    }
+    if let Some(path) = &merge.json {
+        replay::write(path, &sum.json())?;
+    }
+    Ok(told(&sum, merge.probes))
+}
+
+/// Says what came out, and gives the exit code.
+fn told(sum: &reports::Sweep, must_reach: bool) -> u8 {
+    if let Some(line) = recovery::line(sum) {
+        words::say(&line);
+    }
+    words::say(sum.text().trim_end());
+    sum.end(must_reach).exit_code()
+}
+
+/// What an interrupted sweep left.
+fn known_so_far(sweep: &Sweep) -> Result<reports::Sweep, CliError> {
+    match &sweep.json {
+        Some(path) if sweep.resume && path.exists() => read(path),
+        _ => Ok(reports::Sweep::default()),
+    }
+}
+
+fn read(path: &Path) -> Result<reports::Sweep, CliError> {
+    let text = replay::text_of(path)?;
+    let unreadable = |cause| CliError::NoResults { path: path.display().to_string(), cause };
+    reports::Sweep::from_json(&text).map_err(unreadable)
+}
+
+/// Plays all seeds and adds what comes out to what is known.
+fn play_all(
+    sweep: &Sweep,
+    seeds: &[u64],
+    known: reports::Sweep,
+    bar: &Bar,
+) -> Result<reports::Sweep, CliError> {
     let program = workers::myself()?;
-    let jobs = workers::jobs(sweep.jobs);
-    let count = sweep.seeds.end - sweep.seeds.start;
-    let (done, bad, bar) = (AtomicU64::new(0), AtomicU64::new(0), Bar::new(count));
-    let sum = Mutex::new(reports::Sweep::default());
-    let error = Mutex::new(None);
-    workers::share(count, jobs, |number| {
-        let seed = sweep.seeds.start + number;
-        let scenario = scenario_of(seed, sweep.scenario.as_deref());
-        let job = Job { seed, scenario, trace_out: None };
-        let outcome = match workers::play(&program, &job) {
-            Ok(outcome) => outcome,
-            Err(cause) => {
-                locked(&error).get_or_insert(cause);
-                return false;
-            }
+    let (done, bad) = (AtomicU64::new(0), AtomicU64::new(0));
+    let (sum, error) = (Mutex::new(known), Mutex::new(None));
+    let one = |number: u64| -> Result<bool, CliError> {
+        let Some(seed) = usize::try_from(number).ok().and_then(|at| seeds.get(at)) else {
+            return Ok(false);
         };
+        let scenario = scenario_of(*seed, sweep.scenario.as_deref());
+        let outcome = workers::play(&program, &Job { seed: *seed, scenario, trace_out: None })?;
         let kept = outcome.exit_code == 0;
         bad.fetch_add(u64::from(!kept), Relaxed);
         if !kept {
             words::bad_seed(&outcome);
         }
-        locked(&sum).add(outcome);
-        bar.show(done.fetch_add(1, Relaxed) + 1, bad.load(Relaxed));
-        kept || !sweep.fail_fast
+        let done = done.fetch_add(1, Relaxed) + 1;
+        keep(sweep, &sum, outcome, done)?;
+        bar.show(done, bad.load(Relaxed));
+        Ok(kept || !sweep.fail_fast)
+    };
+    workers::share(seeds.len() as u64, workers::jobs(sweep.jobs), |number| {
+        one(number).unwrap_or_else(|cause| {
+            locked(&error).get_or_insert(cause);
+            false
+        })
     });
     bar.end();
-    if let Some(error) = locked(&error).take() {
-        return Err(error);
+    match locked(&error).take() {
+        Some(error) => Err(error),
+        None => Ok(std::mem::take(&mut *locked(&sum))),
     }
-    let mut sum = std::mem::take(&mut *locked(&sum));
-    sum.waited_ms = bar.millis();
-    if let Some(path) = &sweep.json {
-        super::replay::write(path, &sum.json())?;
+}
+
+/// Adds one outcome, and now and then writes all of them down.
+fn keep(
+    sweep: &Sweep,
+    sum: &Mutex<reports::Sweep>,
+    outcome: SeedResult,
+    done: u64,
+) -> Result<(), CliError> {
+    let mut sum = locked(sum);
+    sum.add(outcome);
+    match &sweep.json {
+        Some(path) if done.is_multiple_of(KEEP_EVERY) => replay::write(path, &sum.json()),
+        _ => Ok(()),
     }
-    if let Some(line) = recovery::line(&sum) {
-        words::say(&line);
+}
+
+/// One small plan for each kind of failure.
+fn shrink_kinds(sum: &reports::Sweep, directory: &Path) -> Result<(), CliError> {
+    for kind in sum.kinds() {
+        let SeedResult { seed, scenario, .. } = kind.example;
+        let plan = scenarios::draw(*seed, Some(scenario))?;
+        words::say(&format!("\n{} seeds: {}", kind.seeds.len(), kind.example.first_words()));
+        let name = kind.signature.split(' ').next().unwrap_or("failed");
+        let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+        let out = directory.join(format!("{name}-{scenario}-seed-{seed}.json"));
+        shrink::shrunk(plan, None, &Effort::default(), &out)?;
     }
-    words::say(sum.text().trim_end());
-    let must_reach = sweep.probes || (PROBES_FROM <= count && sweep.scenario.is_none());
-    Ok(sum.end(must_reach).exit_code())
+    Ok(())
 }
