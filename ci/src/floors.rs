@@ -42,7 +42,7 @@ const ROOMS: &[Room] = &[
     Room {
         name: "remoting",
         ours: &["protocol", "runtime"],
-        outside: &["bytes", "thiserror", "tokio", "tracing"],
+        outside: &["bytes", "thiserror", "tokio", "tokio-util", "tracing"],
     },
     Room {
         name: "broker",
@@ -53,6 +53,7 @@ const ROOMS: &[Room] = &[
             "serde_json",
             "thiserror",
             "tokio",
+            "tokio-util",
             "tracing",
             "tracing-subscriber",
         ],
@@ -66,6 +67,7 @@ const ROOMS: &[Room] = &[
             "serde_json",
             "thiserror",
             "tokio",
+            "tokio-util",
             "tracing",
             "tracing-subscriber",
         ],
@@ -73,14 +75,22 @@ const ROOMS: &[Room] = &[
     Room {
         name: "client",
         ours: &["protocol", "runtime", "remoting"],
-        outside: &["bytes", "md-5", "serde_json", "thiserror", "tokio", "tracing"],
+        outside: &["bytes", "md-5", "serde_json", "thiserror", "tokio", "tokio-util", "tracing"],
     },
     Room { name: "checkers", ours: &[], outside: &[] },
     Room { name: "reports", ours: &["checkers"], outside: &["serde", "serde_json"] },
     Room {
         name: "scenarios",
         ours: &["client", "checkers", "protocol", "runtime"],
-        outside: &["bytes", "rand_chacha", "serde", "serde_json", "thiserror", "tokio"],
+        outside: &[
+            "bytes",
+            "rand_chacha",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "tokio",
+            "tokio-util",
+        ],
     },
     Room {
         name: "sim",
@@ -106,6 +116,7 @@ const ROOMS: &[Room] = &[
             "serde_json",
             "thiserror",
             "tokio",
+            "tokio-util",
             "tracing",
             "tracing-subscriber",
         ],
