@@ -97,14 +97,13 @@ impl Broker {
     pub fn new(config: Config, store: Store, identity: Identity, now: Now) -> Self {
         let mut dice = Dice::new(identity.seed);
         let [loader, ..] = dice.next_u64().to_le_bytes().map(i32::from);
-        let delays = crate::delay::parse_levels(&config.message_delay_level).unwrap_or_default();
         let wall_ms = now.wall_ms;
         Self {
             topics: Topics::new(&config, wall_ms),
             groups: Groups::new(wall_ms),
             offsets: Offsets::new(wall_ms, config.consumer_offset_version_step),
             request_modes: RequestModes::default(),
-            delay: Delay::new(&delays, wall_ms),
+            delay: Delay::new(config.message_delay_level.delays_ms(), wall_ms),
             peers: Peers::default(),
             locks: QueueLocks::default(),
             waiting: WaitingPulls::default(),

@@ -29,38 +29,6 @@ use runtime::{Monotonic, Now};
 /// Two marks of one level are at least this far apart.
 const MARK_STEP: Duration = Duration::from_millis(100);
 
-/// Why `messageDelayLevel` cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("delay level {level}, `{text}`, is not a whole number followed by s, m, h or d")]
-pub struct DelayLevelError {
-    /// Its place, from 1.
-    pub level: usize,
-    /// What it says.
-    pub text: String,
-}
-
-/// Reads `1s 5s 10s ...` into milliseconds.
-pub(crate) fn parse_levels(text: &str) -> Result<Vec<i64>, DelayLevelError> {
-    let parse = |text: &str| {
-        let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-        let seconds = match unit {
-            "s" => 1,
-            "m" => 60,
-            "h" => 3_600,
-            "d" => 86_400,
-            _ => return None,
-        };
-        let number: i64 = number.parse().ok().filter(|number| 0 <= *number)?;
-        number.checked_mul(seconds * 1000)
-    };
-    text.split_ascii_whitespace()
-        .zip(1..)
-        .map(|(part, level)| {
-            parse(part).ok_or_else(|| DelayLevelError { level, text: part.to_owned() })
-        })
-        .collect()
-}
-
 #[derive(Debug, Default)]
 struct Level {
     delay_ms: i64,
@@ -164,7 +132,8 @@ impl Delay {
         let at = match level.stored_at(queue_offset) {
             Some(stored) => stored + delay,
             None => {
-                let wait_ms = (stored_ms + level.delay_ms - now.wall_ms).max(0).unsigned_abs();
+                let due_ms = stored_ms.saturating_add(level.delay_ms);
+                let wait_ms = due_ms.saturating_sub(now.wall_ms).max(0).unsigned_abs();
                 match level.head {
                     // Seen before: a clock that went back must not put it off for ever.
                     Some((seen, at)) if seen == queue_offset && wait_ms != 0 => at,
@@ -260,15 +229,6 @@ mod tests {
 
     fn at(wall_ms: i64, mono_ms: u64) -> Now {
         Now { wall_ms, monotonic: Monotonic(mono_ms * 1_000_000) }
-    }
-
-    #[test]
-    fn levels_are_read_in_their_units() {
-        assert_eq!(Ok(vec![1_000, 300_000, 7_200_000, 86_400_000]), parse_levels("1s 5m 2h  1d"));
-        for wrong in ["1", "s", "xs", "-1s", "1w", "99999999999999999d", "ж"] {
-            let error = parse_levels(&format!("1s {wrong}")).unwrap_err();
-            assert_eq!((2, wrong), (error.level, error.text.as_str()));
-        }
     }
 
     #[test]

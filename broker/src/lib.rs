@@ -45,7 +45,6 @@ mod waiting;
 
 pub use broker::{Broker, Identity};
 pub use config::{Config, ConfigError, Host};
-pub use delay::DelayLevelError;
 pub use driver::{LoadError, Running, StartError, StopError, load_tables, start};
 pub use event::{CallId, CallOutcome, Door, Effect, Event, Table};
 pub use files::TableError;

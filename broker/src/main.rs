@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use broker::{Config, Host, Running, config::properties};
+use broker::{Config, ConfigError, Host, Running, config::properties};
 use clap::Parser;
 use runtime::{Disk, Runtime};
 
@@ -116,26 +116,17 @@ fn configure(runtime: &Runtime, arguments: &Arguments) -> Result<Config, Failure
     if let Some(list) = listed {
         config.set("namesrvAddr", &list).map_err(Failure::new)?;
     }
-    check_addresses(&config.namesrv_addr)?;
+    config.check().map_err(|error| Failure {
+        code: match error {
+            ConfigError::NameServers { .. } => EXIT_WRONG_ADDRESS,
+            _ => EXIT_CANNOT_START,
+        },
+        text: error.to_string(),
+    })?;
     Ok(match &arguments.config_file {
         Some(path) => config.from_file(path.clone(), file),
         None => config,
     })
-}
-
-/// Every address in a list must be `host:port`.
-fn check_addresses(list: &str) -> Result<(), Failure> {
-    for address in list.split(';').map(str::trim).filter(|address| !address.is_empty()) {
-        let port = address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
-        if port.is_none() {
-            let text = format!(
-                "The Name Server Address[{list}] illegal, please set it as follows, \
-                 \"127.0.0.1:9876;192.168.0.1:9876\""
-            );
-            return Err(Failure { text, code: EXIT_WRONG_ADDRESS });
-        }
-    }
-    Ok(())
 }
 
 fn read(disk: &dyn Disk, path: &std::path::Path) -> Result<bytes::Bytes, Failure> {

@@ -84,6 +84,7 @@ fn a_store_and_a_port_that_are_taken_are_named() {
     );
     let said = refused(&configured(&root, "c.conf", "c", first.1, ""));
     assert!(said.starts_with(&format!("cannot listen on 127.0.0.1:{}: ", first.1)), "{said}");
+    assert!(!root.join("c").exists(), "no store is made where no broker can be");
 }
 
 #[test]

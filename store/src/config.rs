@@ -213,10 +213,10 @@ fn delay_levels() -> Vec<i64> {
 }
 
 /// A size that no store can have.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{key} is {value}, but must be between {min} and {max}")]
 pub struct ConfigError {
-    /// The field of [`StoreConfig`].
+    /// The key in RocketMQ's configuration.
     pub key: &'static str,
     /// What it says.
     pub value: u64,
@@ -244,12 +244,12 @@ impl StoreConfig {
         let entries_max = i32_max / INDEX_ENTRY_BYTES;
         let ranges = [
             ("mappedFileSizeCommitLog", self.segment_bytes, least_segment, i32_max),
-            ("queue_file_slots", self.queue_file_slots, 1, i32_max / SLOT_BYTES),
+            ("mappedFileSizeConsumeQueue / 20", self.queue_file_slots, 1, i32_max / SLOT_BYTES),
             ("maxHashSlotNum", u64::from(self.index_slots), 1, i32_max / 4),
             ("maxIndexNum", u64::from(self.index_entries), 2, entries_max),
-            ("body_bytes_max", u64::from(self.body_bytes_max), 1, i32_max - 64 * 1024),
+            ("maxMessageSize", u64::from(self.body_bytes_max), 1, i32_max - 64 * 1024),
             ("queue_files_open", self.memory.queue_files_open as u64, 1, u64::MAX),
-            ("used_percent_full", u64::from(self.retention.used_percent_full), 1, 100),
+            ("diskSpaceWarningLevelRatio", u64::from(self.retention.used_percent_full), 1, 100),
         ];
         for (key, value, min, max) in ranges {
             if value < min || max < value {

@@ -80,7 +80,7 @@ pub enum OpenError {
         len: u64,
         /// How long it should be.
         expected: u64,
-        /// The field of [`StoreConfig`].
+        /// The key in RocketMQ's configuration.
         key: &'static str,
     },
     /// A file whose name does not fit the configured size.
@@ -92,7 +92,7 @@ pub enum OpenError {
         start: u64,
         /// The configured size, of which the offset should be a multiple.
         size: u64,
-        /// The field of [`StoreConfig`].
+        /// The key in RocketMQ's configuration.
         key: &'static str,
     },
     /// A file of the log is absent, and was there.
@@ -278,7 +278,7 @@ fn find_queues(disk: &Arc<dyn Disk>, config: &StoreConfig) -> Result<FoundQueues
                 path: file.path,
                 len: file.len,
                 expected,
-                key: "queue_file_slots * 20",
+                key: "mappedFileSizeConsumeQueue",
             })?;
             if !loaded.useless.is_empty() {
                 useless.push((name, loaded.useless));
@@ -306,7 +306,7 @@ fn find_index(disk: &Arc<dyn Disk>, config: &StoreConfig) -> Result<Option<Index
         path,
         len,
         expected,
-        key: "index_slots * 4 + index_entries * 20 + 40",
+        key: "maxHashSlotNum * 4 + maxIndexNum * 20 + 40",
     })?;
     Ok(Some(index))
 }

@@ -5,7 +5,7 @@ use protocol::{ResponseCode, Text, response};
 use super::{done, succeeded};
 use crate::{
     broker::Broker,
-    config::properties,
+    config::{ConfigError, properties},
     event::Effect,
     requests::{Asked, Refusal, Reply},
 };
@@ -24,7 +24,8 @@ pub(crate) fn get(
     Ok(Reply::Answer(succeeded(asked).with_fields(fields).with_body(text)))
 }
 
-/// UPDATE_BROKER_CONFIG: all of the given keys, or none. Some take effect only at the next start.
+/// UPDATE_BROKER_CONFIG: all of the given keys, or none. Some take effect only at the next start,
+/// which they cannot prevent.
 ///
 /// Differs from Java, which takes what it does not know and ignores what it cannot read.
 pub(crate) fn update(
@@ -37,12 +38,13 @@ pub(crate) fn update(
         let remark = "Can not update config in black list.";
         return Err(Refusal::new(ResponseCode::NO_PERMISSION, remark));
     }
+    let refused =
+        |error: ConfigError| Refusal::new(ResponseCode::INVALID_PARAMETER, error.to_string());
     let mut changed = broker.config.clone();
     for property in &wanted {
-        changed
-            .set(&property.key, &property.value)
-            .map_err(|error| Refusal::new(ResponseCode::INVALID_PARAMETER, error.to_string()))?;
+        changed.set(&property.key, &property.value).map_err(refused)?;
     }
+    broker.config.check_change(&changed).map_err(refused)?;
     let permission_changed = changed.broker_permission != broker.config.broker_permission;
     broker.config = changed;
     broker.config_version.advance(asked.now.wall_ms);

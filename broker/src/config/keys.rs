@@ -6,7 +6,10 @@
 
 use std::path::PathBuf;
 
-use super::value::{BrokerRole, FlushDiskType, Value};
+use super::{
+    times::{DelayLevels, Hours},
+    value::{BrokerRole, FlushDiskType, Value},
+};
 
 /// A honoured key, as data: for `-p`, for messages and for the documentation.
 #[derive(Clone, Copy, Debug)]
@@ -157,8 +160,7 @@ keys! {
     /// Deliveries after which the version of the delay table grows.
     "delayOffsetUpdateVersionStep" delay_offset_version_step: u64, "deliveries", 200;
     /// The delays behind the levels 1, 2, 3 and so on.
-    "messageDelayLevel" message_delay_level: String, "",
-        "1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h".to_owned();
+    "messageDelayLevel" message_delay_level: DelayLevels, "", DelayLevels::of_rocketmq();
     /// How long a name server may take for one registration.
     "registerBrokerTimeoutMills" register_timeout_ms: u64, "ms", 24_000;
     /// How often the broker registers; kept within 10 to 60 seconds.
@@ -196,7 +198,7 @@ keys! {
     /// How often old files are looked for.
     "cleanResourceInterval" clean_resource_ms: u64, "ms", 10_000;
     /// Hours of the day at which old files are removed, separated by `;`.
-    "deleteWhen" delete_when: String, "hours", "04".to_owned();
+    "deleteWhen" delete_when: Hours, "hours", Hours::at(4);
     /// How long files are kept.
     "fileReservedTime" file_reserved_hours: u32, "hours", 72;
     /// Fill of the disk at which old files are removed at any hour.

@@ -4,11 +4,13 @@
 //! not honour yet is kept, echoed by GET_BROKER_CONFIG and warned about by name. Any other key is
 //! an error that suggests the nearest known one.
 
+mod check;
 mod file;
 mod keys;
 mod known;
 mod nearest;
 pub mod properties;
+mod times;
 mod value;
 
 use std::{
@@ -21,6 +23,7 @@ use std::{
 use bytes::Bytes;
 
 pub use keys::{KEYS, Key, Settings};
+pub use times::{DelayLevels, Hours};
 pub use value::{BrokerRole, FlushDiskType, Value};
 
 /// Why a configuration was refused.
@@ -48,6 +51,18 @@ pub enum ConfigError {
         /// What the value should have been.
         expected: String,
     },
+    /// A list of name servers that is no list of `host:port`.
+    #[error(
+        "The Name Server Address[{list}] illegal, please set it as follows, \
+         \"127.0.0.1:9876;192.168.0.1:9876\""
+    )]
+    NameServers {
+        /// The whole list.
+        list: String,
+    },
+    /// A size that no store can have.
+    #[error(transparent)]
+    Store(#[from] store::ConfigError),
 }
 
 fn at(line: usize) -> String {

@@ -8,7 +8,7 @@ use std::{
 
 use remoting::Limits;
 use runtime::{Listener, Runtime};
-use store::{Flush, OpenError, Opened, RetentionConfig, Store, StoreConfig};
+use store::{OpenError, Opened, Store};
 
 use super::{
     address_server,
@@ -19,7 +19,7 @@ use super::{
     running::{Crew, Running},
     saver, sync, ticker,
 };
-use crate::{Broker, Config, Door, Identity, config::FlushDiskType, delay};
+use crate::{Broker, Config, ConfigError, Door, Identity};
 
 /// How far below the main port the fast one is.
 const FAST_PORT_BELOW: u16 = 2;
@@ -39,21 +39,9 @@ pub enum StartError {
         /// Why it means nothing.
         why: String,
     },
-    /// The delay levels cannot be read.
-    #[error("`messageDelayLevel` = `{text}`: {cause}")]
-    DelayLevels {
-        /// What it says.
-        text: String,
-        /// Which level is wrong.
-        #[source]
-        cause: delay::DelayLevelError,
-    },
-    /// The hours of deletion cannot be read.
-    #[error("`deleteWhen` = `{text}`: expected hours from 00 to 23, separated by `;`")]
-    DeleteWhen {
-        /// What it says.
-        text: String,
-    },
+    /// The configuration cannot be started with.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The store did not open.
     #[error("the store does not open: {0}")]
     Store(#[from] OpenError),
@@ -77,11 +65,16 @@ pub enum StartError {
 ///
 /// One for each thing that can be wrong; it names the thing.
 pub async fn start(runtime: Runtime, mut config: Config) -> Result<Running, StartError> {
+    config.check()?;
     let bind = address(&runtime, "bindAddress", &config.bind_address).await?;
     let own = address(&runtime, "brokerIP1", &config.broker_ip1).await?;
-    let store_config = store_config(&config)?;
+    if config.listen_port != 0 {
+        // Whoever finds the port taken has made no store. Nobody is let in before the store is
+        // recovered: until then clients are refused at once and try another broker.
+        drop(listen_on_both(&runtime, bind, config.listen_port).await?);
+    }
     let (store, opened) =
-        Store::open(runtime.disk.clone(), runtime.clock.now(), store_config).await?;
+        Store::open(runtime.disk.clone(), runtime.clock.now(), config.store()).await?;
     report(&opened);
     // The port is known before anybody is told about it; clients are let in at the very end.
     let ports = match listen_on_both(&runtime, bind, config.listen_port).await {
@@ -178,61 +171,4 @@ async fn abandon(store: Store, error: StartError) -> StartError {
         tracing::warn!(%unclean, "the store cannot be closed");
     }
     error
-}
-
-/// The store's part of the configuration.
-fn store_config(config: &Config) -> Result<StoreConfig, StartError> {
-    let text = config.message_delay_level.clone();
-    let delay_levels_ms =
-        delay::parse_levels(&text).map_err(|cause| StartError::DelayLevels { text, cause })?;
-    let hours = config
-        .delete_when
-        .split(';')
-        .map(|hour| hour.trim().parse().ok().filter(|hour| *hour < 24))
-        .collect::<Option<Vec<u8>>>()
-        .ok_or_else(|| StartError::DeleteWhen { text: config.delete_when.clone() })?;
-    let percent = |value: u32| u8::try_from(value.min(100)).unwrap_or(100);
-    let defaults = StoreConfig::default();
-    let millis = Duration::from_millis;
-    let count = |value: u32| usize::try_from(value).unwrap_or(usize::MAX);
-    Ok(StoreConfig {
-        commitlog: Some(config.store_commit_log.clone()),
-        segment_bytes: u64::from(config.commit_log_file_bytes),
-        queue_file_slots: u64::from(config.consume_queue_file_bytes.div_ceil(20)),
-        index: config.message_index,
-        index_slots: config.index_slots,
-        index_entries: config.index_entries,
-        flush: match config.flush_disk_type {
-            FlushDiskType::AsyncFlush => Flush::Async,
-            FlushDiskType::SyncFlush => Flush::Sync,
-        },
-        body_bytes_max: config.max_message_bytes,
-        delay_levels_ms,
-        pid: config.process(),
-        pace: store::Pace {
-            sync: millis(config.flush_commit_log_ms),
-            queues: millis(config.flush_consume_queue_ms.max(1)),
-            retention: millis(config.clean_resource_ms),
-            sync_timeout: millis(config.sync_flush_timeout_ms),
-            ..defaults.pace
-        },
-        retention: RetentionConfig {
-            reserved_hours: u64::from(config.file_reserved_hours),
-            delete_when_hours: hours,
-            used_percent_max: percent(config.disk_max_used_ratio.clamp(10, 95)),
-            used_percent_force: percent(config.disk_clean_forcibly_ratio),
-            used_percent_full: percent(config.disk_warning_ratio),
-            force: config.clean_forcibly,
-            ..defaults.retention
-        },
-        get: store::GetLimits {
-            memory_bytes: u64::from(config.pull_bytes_in_memory),
-            memory_messages: count(config.pull_count_in_memory),
-            disk_bytes: u64::from(config.pull_bytes_on_disk),
-            disk_messages: count(config.pull_count_on_disk),
-            query_messages: count(config.query_max_messages),
-            ..defaults.get
-        },
-        ..StoreConfig::at(&config.store_root)
-    })
 }

@@ -153,6 +153,42 @@ fn a_change_is_written_into_the_file_the_configuration_came_from() {
     assert_eq!(wanted, std::str::from_utf8(&file).unwrap());
 }
 
+/// What only the start looked at would keep the broker from starting again.
+#[test]
+fn a_change_that_the_next_start_would_refuse_is_refused_now() {
+    let content = Bytes::from_static(b"deleteWhen=04\n");
+    let config = Room::new().config().clone().from_file("/store/my.conf".into(), content);
+    let mut room = Room::on(MemoryDisk::new(), config, start_of_day());
+    let change = |body: &str| {
+        Command::request(RequestCode::UPDATE_BROKER_CONFIG).with_body(body.to_owned().into_bytes())
+    };
+    let shown =
+        |room: &mut Room| text(&room.answer(OPERATOR, asking(RequestCode::GET_BROKER_CONFIG, &[])));
+    let before = shown(&mut room);
+    for (body, reason) in [
+        ("deleteWhen=25", "`deleteWhen` = `25`: expected hours from 00 to 23, separated by `;`"),
+        ("messageDelayLevel=1s 5x", "`messageDelayLevel` = `1s 5x`: expected whole numbers"),
+        ("messageDelayLevel=9223372036854775s", "of at most 36500d"),
+        ("mappedFileSizeCommitLog=7", "mappedFileSizeCommitLog is 7, but must be between 100"),
+        ("mappedFileSizeCommitLog=65536", "expected 1073741824, with which the files"),
+        ("maxMessageSize=0", "maxMessageSize is 0, but must be between 1 and"),
+        ("namesrvAddr=10.0.0.1", "The Name Server Address[10.0.0.1] illegal"),
+        ("bindAddress=every where", "`bindAddress` = `every where`: expected an IP address"),
+    ] {
+        let body = format!("autoCreateTopicEnable=false\n{body}");
+        let effects = room.ask(OPERATOR, change(&body));
+        let [Effect::Answer { command: answer, .. }] = effects.as_slice() else {
+            panic!("nothing is saved: {effects:?}")
+        };
+        assert_eq!(ResponseCode::INVALID_PARAMETER.0, answer.code);
+        assert!(remark(answer).contains(reason), "{body}: {answer:?}");
+        assert_eq!(before, shown(&mut room), "{body}");
+    }
+    assert_eq!(0, room.answer(OPERATOR, change("deleteWhen=04;16")).code);
+    room.save();
+    assert_eq!("deleteWhen=04;16\n", std::str::from_utf8(&room.file("my.conf")).unwrap());
+}
+
 #[test]
 fn statistics_of_topics_and_groups_count_what_happened() {
     let mut room = Room::new();

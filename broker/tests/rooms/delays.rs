@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use broker::config::{DelayLevels, Value as _};
 use protocol::{
     RequestCode, ResponseCode, Text,
     message_id::OffsetId,
@@ -193,7 +194,8 @@ fn a_client_may_send_a_message_back_as_a_new_one() {
 
 #[test]
 fn delays_levels_of_the_operator_are_taken() {
-    let mut room = Room::with(|settings| settings.message_delay_level = "3s 7s".to_owned());
+    let levels = DelayLevels::parse("3s 7s").unwrap();
+    let mut room = Room::with(|settings| settings.message_delay_level = levels);
     room.topic("orders", 1);
     send_later(&mut room, "orders", "x", "2");
     room.pass(Duration::from_millis(6_900));
