@@ -6,8 +6,9 @@ use std::{
     process::ExitCode,
 };
 
-use broker::{Config, ConfigError, Host, Running, config::properties};
+use broker::{Config, ConfigError, Host, Running};
 use clap::Parser;
+use protocol::properties_file::{self, PropertiesError};
 use runtime::{Disk, Runtime};
 
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
@@ -110,7 +111,8 @@ fn configure(runtime: &Runtime, arguments: &Arguments) -> Result<Config, Failure
         tracing::warn!(%key, "RocketMQ has this key, but this broker does not honour it yet");
     }
     let listed = arguments.namesrv_addr.clone().or_else(|| {
-        let is_given = properties::read(&file).iter().any(|property| property.key == "namesrvAddr");
+        let given = properties_file::read(&file).unwrap_or_default();
+        let is_given = given.iter().any(|property| property.key == "namesrvAddr");
         environment("NAMESRV_ADDR").filter(|_| !is_given)
     });
     if let Some(list) = listed {
@@ -130,7 +132,14 @@ fn configure(runtime: &Runtime, arguments: &Arguments) -> Result<Config, Failure
 }
 
 fn read(disk: &dyn Disk, path: &std::path::Path) -> Result<bytes::Bytes, Failure> {
-    disk.read(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
+    let failed =
+        |error: &dyn std::fmt::Display| Failure::new(format!("{}: {error}", path.display()));
+    let bytes = disk.entry(path).map_err(|error| failed(&error))?.len;
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    if properties_file::BYTES_MAX < bytes {
+        return Err(failed(&PropertiesError::TooLong { bytes }));
+    }
+    disk.read(path).map_err(|error| failed(&error))
 }
 
 #[expect(clippy::disallowed_methods, reason = "configuration enters here")]

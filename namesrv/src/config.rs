@@ -10,13 +10,9 @@ use std::{
     time::Duration,
 };
 
+use protocol::properties_file::{self, PropertiesError, Property, shown};
 use runtime::Disk;
 use thiserror::Error;
-
-use crate::properties::{self, PropertiesError};
-
-/// Largest configuration file that is read.
-const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Keys that no request may change, whatever `configBlackList` says.
 const NEVER_UPDATED: [&str; 4] =
@@ -26,46 +22,45 @@ const NEVER_UPDATED: [&str; 4] =
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("configuration file {}: {cause}", path.display())]
+    #[error("{cause}")]
     Unreadable {
-        /// The file.
-        path: PathBuf,
         /// What the disk said.
         #[source]
         cause: std::io::Error,
     },
-    /// The file is far too big to be a configuration.
-    #[error(
-        "configuration file {}: {bytes} bytes exceed the limit of {FILE_BYTES_MAX} bytes",
-        path.display()
-    )]
-    TooLong {
-        /// The file.
-        path: PathBuf,
-        /// Its size.
-        bytes: u64,
-    },
-    /// Not a properties text.
-    #[error("configuration: {0}")]
-    Properties(#[from] PropertiesError),
+    /// Not a text of keys and values.
+    #[error(transparent)]
+    Text(#[from] PropertiesError),
     /// No class of RocketMQ's name server has this key.
-    #[error("unknown configuration key `{key}`; the nearest known key is `{nearest}`")]
+    #[error("unknown key `{}`{}{}", shown(key), at(*line), hint(*nearest))]
     UnknownKey {
         /// As written.
         key: String,
-        /// The known key with the smallest edit distance.
-        nearest: &'static str,
+        /// The line of the file, 0 if it did not come from one.
+        line: usize,
+        /// The known key that was most likely meant.
+        nearest: Option<&'static str>,
     },
     /// A value of the wrong type or outside its limits.
-    #[error("configuration key `{key}`: `{value}` is not {wanted}")]
-    BadValue {
+    #[error("`{key}` = `{}`{}: expected {expected}", shown(value), at(*line))]
+    WrongValue {
         /// The key.
         key: &'static str,
         /// As written.
         value: String,
+        /// The line of the file, 0 if it did not come from one.
+        line: usize,
         /// What would have been right.
-        wanted: &'static str,
+        expected: &'static str,
     },
+}
+
+fn at(line: usize) -> String {
+    if line == 0 { String::new() } else { format!(" in line {line}") }
+}
+
+fn hint(nearest: Option<&str>) -> String {
+    nearest.map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default()
 }
 
 /// Everything a name server can be told.
@@ -121,7 +116,7 @@ struct Key {
 
 enum Meaning {
     Honoured {
-        wanted: &'static str,
+        expected: &'static str,
         set: fn(&mut Config, &str) -> Option<()>,
         show: fn(&Config) -> String,
     },
@@ -134,14 +129,14 @@ enum Meaning {
 macro_rules! honoured {
     ($name:literal, flag $($field:ident).+) => {
         Key { name: $name, meaning: Meaning::Honoured {
-            wanted: "true or false",
+            expected: "true or false",
             set: |config, value| { config.$($field).+ = flag(value)?; Some(()) },
             show: |config| config.$($field).+.to_string(),
         } }
     };
     ($name:literal, path $field:ident) => {
         Key { name: $name, meaning: Meaning::Honoured {
-            wanted: "a path",
+            expected: "a path",
             set: |config, value| {
                 if value.is_empty() { return None; }
                 config.$field = PathBuf::from(value);
@@ -152,7 +147,7 @@ macro_rules! honoured {
     };
     ($name:literal, seconds $field:ident) => {
         Key { name: $name, meaning: Meaning::Honoured {
-            wanted: "a number of seconds from 1 to 2147483647",
+            expected: "a number of seconds from 1 to 2147483647",
             set: |config, value| {
                 config.$field = Duration::from_secs(positive(value)?);
                 Some(())
@@ -162,7 +157,7 @@ macro_rules! honoured {
     };
     ($name:literal, millis $field:ident) => {
         Key { name: $name, meaning: Meaning::Honoured {
-            wanted: "a number of milliseconds from 1 to 2147483647",
+            expected: "a number of milliseconds from 1 to 2147483647",
             set: |config, value| {
                 config.$field = Duration::from_millis(positive(value)?);
                 Some(())
@@ -170,9 +165,9 @@ macro_rules! honoured {
             show: |config| config.$field.as_millis().to_string(),
         } }
     };
-    ($name:literal, parsed $wanted:literal $field:ident) => {
+    ($name:literal, parsed $expected:literal $field:ident) => {
         Key { name: $name, meaning: Meaning::Honoured {
-            wanted: $wanted,
+            expected: $expected,
             set: |config, value| { config.$field = value.parse().ok()?; Some(()) },
             show: |config| config.$field.to_string(),
         } }
@@ -328,13 +323,13 @@ impl Config {
         disk: &dyn Disk,
         path: &Path,
     ) -> Result<Vec<&'static str>, ConfigError> {
-        let unreadable = |cause| ConfigError::Unreadable { path: path.to_path_buf(), cause };
+        let unreadable = |cause| ConfigError::Unreadable { cause };
         let bytes = disk.entry(path).map_err(unreadable)?.len;
-        if FILE_BYTES_MAX < bytes {
-            return Err(ConfigError::TooLong { path: path.to_path_buf(), bytes });
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        if properties_file::BYTES_MAX < bytes {
+            return Err(PropertiesError::TooLong { bytes }.into());
         }
-        let text = properties::decode(&disk.read(path).map_err(unreadable)?);
-        let kept = self.set_all(&properties::parse(&text)?)?;
+        let kept = self.take(&properties_file::read(&disk.read(path).map_err(unreadable)?)?)?;
         self.config_store_path = path.to_path_buf();
         Ok(kept)
     }
@@ -344,19 +339,35 @@ impl Config {
         &mut self,
         pairs: &[(String, String)],
     ) -> Result<Vec<&'static str>, ConfigError> {
+        let property = |(key, value): &(String, String)| Property {
+            key: key.clone(),
+            value: value.clone(),
+            line: 0,
+            lines: 0,
+        };
+        self.take(&pairs.iter().map(property).collect::<Vec<_>>())
+    }
+
+    /// As [`Self::set_all`], for what was read.
+    pub(crate) fn take(
+        &mut self,
+        properties: &[Property],
+    ) -> Result<Vec<&'static str>, ConfigError> {
         let mut changed = self.clone();
         let mut kept = Vec::new();
-        for (name, value) in pairs {
-            let value = value.trim();
+        for Property { key: name, value, line, .. } in properties {
+            let (value, line) = (value.trim(), *line);
             let Some(key) = KEYS.iter().find(|key| key.name == name) else {
-                return Err(ConfigError::UnknownKey { key: name.clone(), nearest: nearest(name) });
+                let nearest = properties_file::nearest(name, KEYS.iter().map(|key| key.name));
+                return Err(ConfigError::UnknownKey { key: name.clone(), line, nearest });
             };
             match &key.meaning {
-                Meaning::Honoured { wanted, set, .. } => {
-                    set(&mut changed, value).ok_or_else(|| ConfigError::BadValue {
+                Meaning::Honoured { expected, set, .. } => {
+                    set(&mut changed, value).ok_or_else(|| ConfigError::WrongValue {
                         key: key.name,
                         value: value.to_owned(),
-                        wanted,
+                        line,
+                        expected,
                     })?;
                 }
                 Meaning::Kept { .. } => {
@@ -390,7 +401,7 @@ impl Config {
                 lines.insert(key.name, value);
             }
         }
-        lines.iter().map(|(key, value)| format!("{key}={value}\n")).collect()
+        properties_file::write(lines.iter().map(|(key, value)| (*key, value.as_str())))
     }
 
     /// Where to listen.
@@ -398,32 +409,6 @@ impl Config {
     pub fn listen_at(&self) -> SocketAddr {
         SocketAddr::new(self.bind_address, self.listen_port)
     }
-}
-
-fn nearest(name: &str) -> &'static str {
-    KEYS.iter().min_by_key(|key| distance(name, key.name)).map_or("", |key| key.name)
-}
-
-/// Edits needed to turn one name into the other, ignoring case.
-fn distance(from: &str, to: &str) -> usize {
-    // A key of a megabyte would cost a megabyte of work per known key.
-    let from: Vec<char> = from.chars().take(64).flat_map(char::to_lowercase).collect();
-    let mut row: Vec<usize> = (0..=from.len()).collect();
-    for (line, wanted) in to.chars().flat_map(char::to_lowercase).enumerate() {
-        let mut diagonal = line;
-        let mut left = line + 1;
-        if let Some(first) = row.first_mut() {
-            *first = left;
-        }
-        for (cell, &given) in row.iter_mut().skip(1).zip(&from) {
-            let above = *cell;
-            let replaced = diagonal + usize::from(given != wanted);
-            left = replaced.min(above + 1).min(left + 1);
-            *cell = left;
-            diagonal = above;
-        }
-    }
-    row.last().copied().unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -457,12 +442,14 @@ mod tests {
         let refused = set("scanNotActiveBrokerIntervall", "1").unwrap_err();
         assert_eq!(
             refused.to_string(),
-            "unknown configuration key `scanNotActiveBrokerIntervall`; \
-             the nearest known key is `scanNotActiveBrokerInterval`"
+            "unknown key `scanNotActiveBrokerIntervall`; \
+             did you mean `scanNotActiveBrokerInterval`?"
         );
         assert!(set("listenport", "1").unwrap_err().to_string().contains("`listenPort`"));
         assert!(set("", "1").is_err());
-        assert!(set(&"x".repeat(1 << 20), "1").is_err());
+        let long = set(&"x".repeat(1 << 20), "1").unwrap_err().to_string();
+        assert_eq!(long, format!("unknown key `{}..`", "x".repeat(128)));
+        assert_eq!(set("\u{1b}[2J", "1").unwrap_err().to_string(), r"unknown key `\u{1b}[2J`");
     }
 
     #[test]
@@ -477,7 +464,8 @@ mod tests {
             ("kvConfigPath", ""),
         ] {
             let refused = set(key, value).unwrap_err().to_string();
-            assert!(refused.contains(key) && refused.contains(" is not "), "{refused}");
+            let told = format!("`{key}` = `{value}`: expected ");
+            assert!(refused.starts_with(&told), "{refused}");
         }
     }
 
@@ -488,13 +476,6 @@ mod tests {
             .map(|(key, value)| (key.to_owned(), value.to_owned()));
         assert!(config.set_all(&pairs).is_err());
         assert_eq!(config, Config::default());
-    }
-
-    #[test]
-    fn the_distance_of_two_names_is_the_number_of_edits() {
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("ABC", "abc"), 0);
     }
 
     #[test]

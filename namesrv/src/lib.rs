@@ -13,7 +13,6 @@ mod driver;
 mod kv;
 mod liveness;
 mod namesrv;
-mod properties;
 mod routes;
 mod saved_file;
 
@@ -21,5 +20,4 @@ pub use config::{Config, ConfigError};
 pub use driver::{Running, StartError, start};
 pub use kv::KvConfig;
 pub use namesrv::{Counted, Effect, Event, NameServer};
-pub use properties::PropertiesError;
 pub use saved_file::LoadError;

@@ -5,7 +5,9 @@ mod core;
 use std::time::Duration;
 
 use namesrv::{Config, Effect, Event};
-use protocol::{Command, Fields, RequestCode, ResponseCode, Text, body::TopicList, request};
+use protocol::{
+    Command, Fields, RequestCode, ResponseCode, Text, body::TopicList, properties_file, request,
+};
 
 use crate::core::{Broker, Core, PEER, answer_of};
 
@@ -207,6 +209,41 @@ fn a_topic_is_made_known_only_on_known_brokers() {
     assert!(core.route("made").is_none());
     assert_eq!(core.answer(register(&on("a"))).code, 0);
     assert_eq!(core.addresses("made"), ["0=a:1"]);
+}
+
+/// A value may hold whatever an escape can say; as a line of its own it would be another key.
+#[test]
+fn a_saved_setting_reads_back_as_it_was_and_sets_no_other() {
+    let mut core = Core::new();
+    let body = "productEnvName=C:\\\\users\\nkvConfigPath=/etc/passwd\\n\\u00e9";
+    let effects =
+        core.ask(Command::request(RequestCode::UPDATE_NAMESRV_CONFIG).with_body(body.to_owned()));
+    let saved = effects.iter().find_map(|effect| match effect {
+        Effect::Save { content, .. } => Some(content.clone()),
+        Effect::Answer { .. } | Effect::Tell { .. } | Effect::Close { .. } => None,
+    });
+    let saved = properties_file::read(&saved.expect("a file")).expect("the next start reads it");
+    let values = |key: &str| -> Vec<&str> {
+        let found = saved.iter().filter(|property| property.key == key);
+        found.map(|property| property.value.as_str()).collect()
+    };
+    assert_eq!(values("productEnvName"), ["C:\\users\nkvConfigPath=/etc/passwd\né"]);
+    assert_eq!(values("kvConfigPath").len(), 1);
+    assert_ne!(values("kvConfigPath"), ["/etc/passwd"]);
+}
+
+/// What is saved must be short enough for the next start.
+#[test]
+fn a_setting_too_long_for_the_file_is_refused_and_changes_nothing() {
+    let mut core = Core::new();
+    let get = || Command::request(RequestCode::GET_NAMESRV_CONFIG);
+    let before = core.answer(get()).body;
+    let long = format!("productEnvName={}", "x".repeat(1024 * 1024 - 20));
+    let effects = core.ask(Command::request(RequestCode::UPDATE_NAMESRV_CONFIG).with_body(long));
+    assert_eq!(effects.len(), 1, "nothing is saved");
+    let remark = answer_of(&effects).remark.unwrap_or_default();
+    assert!(remark.contains("exceed the limit of 1048576 bytes"), "{remark}");
+    assert_eq!(core.answer(get()).body, before);
 }
 
 #[test]

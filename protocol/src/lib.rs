@@ -28,6 +28,7 @@ pub mod message_id;
 pub mod names;
 pub mod permission;
 pub mod properties;
+pub mod properties_file;
 pub mod record;
 pub mod request;
 pub mod response;

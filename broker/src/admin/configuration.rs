@@ -1,11 +1,11 @@
 //! The broker's own configuration: read and changed while it runs.
 
-use protocol::{ResponseCode, Text, response};
+use protocol::{ResponseCode, Text, properties_file, response};
 
 use super::{done, succeeded};
 use crate::{
     broker::Broker,
-    config::{ConfigError, properties},
+    config::ConfigError,
     event::Effect,
     requests::{Asked, Refusal, Reply},
 };
@@ -17,7 +17,8 @@ pub(crate) fn get(
     _effects: &mut Vec<Effect>,
 ) -> Result<Reply, Refusal> {
     let all = broker.config.properties();
-    let text = properties::write(all.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+    let text =
+        properties_file::write(all.iter().map(|(key, value)| (key.as_str(), value.as_str())));
     let version = broker.config_version.to_json();
     let version = Text::from_utf8(version).unwrap_or_default();
     let fields = response::BrokerConfig { version }.fields();
@@ -33,13 +34,14 @@ pub(crate) fn update(
     asked: &Asked,
     effects: &mut Vec<Effect>,
 ) -> Result<Reply, Refusal> {
-    let wanted = properties::read(&asked.command.body);
+    let refused =
+        |error: ConfigError| Refusal::new(ResponseCode::INVALID_PARAMETER, error.to_string());
+    let wanted =
+        properties_file::read(&asked.command.body).map_err(|error| refused(error.into()))?;
     if wanted.iter().any(|property| !broker.config.may_update(&property.key)) {
         let remark = "Can not update config in black list.";
         return Err(Refusal::new(ResponseCode::NO_PERMISSION, remark));
     }
-    let refused =
-        |error: ConfigError| Refusal::new(ResponseCode::INVALID_PARAMETER, error.to_string());
     let mut changed = broker.config.clone();
     for property in &wanted {
         changed.set(&property.key, &property.value).map_err(refused)?;

@@ -9,8 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-
-use super::properties;
+use protocol::properties_file;
 
 /// A properties file and what is to be changed in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,19 +35,19 @@ impl ConfigFile {
 
     /// The file with its changes.
     pub(super) fn changed(&self) -> Bytes {
-        let text = properties::decode(&self.content);
+        let text = properties_file::decode(&self.content);
         let lines: Vec<&str> = text.split('\n').collect();
         let mut kept = Vec::new();
         let mut next = 0;
         let mut left = self.changes.clone();
-        for property in properties::read(&self.content) {
+        for property in properties_file::read(&self.content).unwrap_or_default() {
             let first = property.line - 1;
             kept.extend(lines[next..first].iter().map(|line| (*line).to_owned()));
             next = first + property.lines;
             match self.changes.get(&property.key) {
                 Some(value) => {
                     if left.remove(&property.key).is_some() {
-                        kept.push(properties::line(&property.key, value));
+                        kept.push(properties_file::line(&property.key, value));
                     }
                 }
                 None => kept.extend(lines[first..next].iter().map(|line| (*line).to_owned())),
@@ -58,7 +57,7 @@ impl ConfigFile {
         if kept.last().is_some_and(String::is_empty) {
             kept.pop();
         }
-        kept.extend(left.iter().map(|(key, value)| properties::line(key, value)));
+        kept.extend(left.iter().map(|(key, value)| properties_file::line(key, value)));
         let mut text = kept.join("\n");
         text.push('\n');
         Bytes::from(text)
@@ -76,8 +75,8 @@ mod tests {
         }
         let changed = file.changed();
         for (key, value) in changes {
-            let found: Vec<_> =
-                properties::read(&changed).into_iter().filter(|found| found.key == *key).collect();
+            let mut found = properties_file::read(&changed).unwrap();
+            found.retain(|found| found.key == *key);
             assert_eq!((1, *value), (found.len(), found[0].value.as_str()), "{text:?}");
         }
         String::from_utf8(changed.to_vec()).unwrap()

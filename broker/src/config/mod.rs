@@ -8,8 +8,6 @@ mod check;
 mod file;
 mod keys;
 mod known;
-mod nearest;
-pub mod properties;
 mod times;
 mod value;
 
@@ -21,6 +19,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use protocol::properties_file::{self, PropertiesError, shown};
 
 pub use keys::{KEYS, Key, Settings};
 pub use times::{DelayLevels, Hours};
@@ -29,8 +28,11 @@ pub use value::{BrokerRole, FlushDiskType, Value};
 /// Why a configuration was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
+    /// Not a text of keys and values.
+    #[error(transparent)]
+    Text(#[from] PropertiesError),
     /// A key that RocketMQ does not have.
-    #[error("unknown key `{key}`{}{}", at(*line), Hint(nearest.as_deref()))]
+    #[error("unknown key `{}`{}{}", shown(key), at(*line), Hint(nearest.as_deref()))]
     UnknownKey {
         /// The key.
         key: String,
@@ -40,7 +42,7 @@ pub enum ConfigError {
         nearest: Option<String>,
     },
     /// A value of the wrong type.
-    #[error("`{key}` = `{value}`{}: expected {expected}", at(*line))]
+    #[error("`{key}` = `{}`{}: expected {expected}", shown(value), at(*line))]
     WrongValue {
         /// The key.
         key: String,
@@ -144,7 +146,7 @@ impl Config {
     pub fn read(bytes: &[u8], host: Host) -> Result<(Self, Vec<String>), ConfigError> {
         let mut config = Self { host, ..Self::default() };
         let mut unhonoured = Vec::new();
-        for property in properties::read(bytes) {
+        for property in properties_file::read(bytes)? {
             if !config.put(&property.key, &property.value, property.line)? {
                 unhonoured.push(property.key);
             }
@@ -213,7 +215,7 @@ impl Config {
                 None => Err(ConfigError::UnknownKey {
                     key: key.to_owned(),
                     line,
-                    nearest: nearest::nearest(
+                    nearest: properties_file::nearest(
                         key,
                         KEYS.iter().map(|key| key.name).chain(known::names()),
                     )
@@ -286,7 +288,7 @@ impl Config {
     #[must_use]
     pub fn print(&self, important_only: bool) -> String {
         let all = self.properties();
-        properties::write(
+        properties_file::write(
             all.iter()
                 .filter(|(key, _)| !important_only || known::IMPORTANT.contains(&key.as_str()))
                 .map(|(key, value)| (key.as_str(), value.as_str())),

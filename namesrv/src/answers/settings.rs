@@ -1,11 +1,8 @@
 //! The name server's own configuration.
 
-use protocol::ResponseCode;
+use protocol::{ResponseCode, properties_file};
 
-use crate::{
-    namesrv::{Answered, Asked, Effect, NameServer, Refusal, Reply},
-    properties,
-};
+use crate::namesrv::{Answered, Asked, Effect, NameServer, Refusal, Reply};
 
 pub(super) fn get(core: &mut NameServer, asked: &Asked<'_>, _: &mut Vec<Effect>) -> Answered {
     Ok(asked.success().with_body(core.config.text()).into())
@@ -17,18 +14,23 @@ pub(super) fn update(core: &mut NameServer, asked: &Asked<'_>, _: &mut Vec<Effec
     if asked.command.body.is_empty() {
         return Ok(asked.success().into());
     }
-    let text = std::str::from_utf8(&asked.command.body).map_err(Refusal::unusable)?;
-    let pairs = properties::parse(text).map_err(Refusal::unusable)?;
-    if pairs.iter().any(|(key, _)| core.config.is_black_listed(key)) {
+    let wanted = properties_file::read(&asked.command.body).map_err(Refusal::unusable)?;
+    if wanted.iter().any(|property| core.config.is_black_listed(&property.key)) {
         let remark = "Can not update config in black list.";
         return Err(Refusal::new(ResponseCode::NO_PERMISSION, remark));
     }
-    for key in core.config.set_all(&pairs).map_err(Refusal::unusable)? {
+    let mut changed = core.config.clone();
+    let kept = changed.take(&wanted).map_err(Refusal::unusable)?;
+    let content = changed.text();
+    // The next start has to read it.
+    properties_file::read(content.as_bytes()).map_err(Refusal::unusable)?;
+    for key in kept {
         tracing::warn!(key, "this key of RocketMQ is kept, but has no effect here");
     }
+    core.config = changed;
     Ok(Reply::Saved {
         path: core.config.config_store_path.clone(),
-        content: core.config.text().into(),
+        content: content.into(),
         answer: asked.success(),
     })
 }

@@ -1,12 +1,18 @@
 //! The known key that somebody most likely meant.
 
+/// Longer words are no slip of anything.
+const LETTERS_MAX: usize = 64;
+
 /// The candidate with the smallest edit distance to `wanted`, if it is near enough to be a slip:
 /// at most a third of the letters wrong. Case is ignored; the first of equals wins.
-pub(super) fn nearest<'a>(
-    wanted: &str,
-    candidates: impl Iterator<Item = &'a str>,
-) -> Option<&'a str> {
-    let limit = (wanted.chars().count() / 3).max(1);
+#[must_use]
+pub fn nearest<'a>(wanted: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    // A word of a megabyte would cost a megabyte of work per candidate.
+    let letters = wanted.chars().take(LETTERS_MAX + 1).count();
+    if LETTERS_MAX < letters {
+        return None;
+    }
+    let limit = (letters / 3).max(1);
     candidates
         .map(|candidate| (distance(wanted, candidate), candidate))
         .filter(|(distance, _)| *distance <= limit)
@@ -52,5 +58,6 @@ mod tests {
         assert_eq!(Some("namesrvAddr"), nearest("namesrvAdr", keys.into_iter()));
         assert_eq!(Some("listenPort"), nearest("listenport", keys.into_iter()));
         assert_eq!(None, nearest("zzzzzzzz", keys.into_iter()));
+        assert_eq!(None, nearest(&"listenPort".repeat(1 << 20), keys.into_iter()));
     }
 }

@@ -1,11 +1,52 @@
-//! `java.util.Properties` text: what a broker.conf is written in.
+//! The text that configuration is written in: `broker.conf`, `namesrv.conf`, and the bodies of
+//! requests that show or change configuration.
 //!
-//! A logical line is `key`, a separator (`=`, `:` or white space) and a value. `#` or `!` as the
-//! first visible character makes a comment, a trailing odd backslash joins the next line, and
-//! `\t \n \r \f \uXXXX` are escapes. Java reads a file as ISO-8859-1.
+//! ```text
+//! # comment        ! comment
+//! key=value        key : value        key value
+//! long = first, \
+//!        second    a backslash at the end of a line continues it
+//! \u4e2d           the escapes \t \n \r \f \uXXXX; any other escaped character stands for itself
+//! ```
+//! Source: the format of `java.util.Properties.load`, which reads a file as ISO-8859-1.
 //!
 //! Differs from Java: bytes that are valid UTF-8 are read as UTF-8, so that a value typed in an
-//! ordinary editor means what it shows. Pure ASCII reads the same either way.
+//! ordinary editor means what it shows. Pure ASCII reads the same either way. Control characters
+//! are refused: whoever names a file that is no text is told so.
+
+mod nearest;
+
+pub use nearest::nearest;
+
+/// Longest text that is read: RocketMQ's keys with values fill a fiftieth of it.
+pub const BYTES_MAX: usize = 1024 * 1024;
+
+/// Why bytes are no text of keys and values.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PropertiesError {
+    /// An escape that is none.
+    #[error("line {line}: `\\{text}` is no escape of the form \\uXXXX")]
+    Escape {
+        /// Counted from 1; the first line of a continued one.
+        line: usize,
+        /// What stands after the backslash.
+        text: String,
+    },
+    /// Far too long to be a configuration.
+    #[error("{bytes} bytes exceed the limit of {BYTES_MAX} bytes for a configuration")]
+    TooLong {
+        /// How long it is.
+        bytes: usize,
+    },
+    /// Not a text at all.
+    #[error("line {line}: U+{:04X} stands in no text of keys and values", u32::from(*letter))]
+    Control {
+        /// Counted from 1; the first line of a continued one.
+        line: usize,
+        /// The control character.
+        letter: char,
+    },
+}
 
 /// One key with its value, and the line (from 1) on which it began.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,10 +61,15 @@ pub struct Property {
     pub lines: usize,
 }
 
-/// Reads a whole properties text. Every byte sequence is legal; a malformed `\u` escape stands
-/// for itself.
-#[must_use]
-pub fn read(bytes: &[u8]) -> Vec<Property> {
+/// Reads a whole text.
+///
+/// # Errors
+///
+/// The first line with an escape or a character that is none; or that it is too long.
+pub fn read(bytes: &[u8]) -> Result<Vec<Property>, PropertiesError> {
+    if BYTES_MAX < bytes.len() {
+        return Err(PropertiesError::TooLong { bytes: bytes.len() });
+    }
     let text = decode(bytes);
     let mut properties = Vec::new();
     let mut pending: Option<(String, usize)> = None;
@@ -39,18 +85,18 @@ pub fn read(bytes: &[u8]) -> Vec<Property> {
             joined.pop();
             pending = Some((joined, began));
         } else {
-            properties.push(split(&joined, began, index + 1));
+            properties.push(split(&joined, began, index + 1)?);
         }
     }
     if let Some((joined, began)) = pending {
-        properties.push(split(&joined, began, text.split('\n').count()));
+        properties.push(split(&joined, began, text.split('\n').count())?);
     }
-    properties
+    Ok(properties)
 }
 
 /// The text behind bytes, with `\n` as the only end of line.
 #[must_use]
-pub(super) fn decode(bytes: &[u8]) -> String {
+pub fn decode(bytes: &[u8]) -> String {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
         Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
@@ -62,7 +108,11 @@ fn ends_with_odd_backslash(line: &str) -> bool {
     line.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1
 }
 
-fn split(line: &str, began: usize, ended: usize) -> Property {
+fn split(line: &str, began: usize, ended: usize) -> Result<Property, PropertiesError> {
+    let is_control = |letter: &char| letter.is_control() && !matches!(letter, '\t' | '\x0c');
+    if let Some(letter) = line.chars().find(is_control) {
+        return Err(PropertiesError::Control { line: began, letter });
+    }
     let mut escaped = false;
     let mut key_end = line.len();
     for (at, letter) in line.char_indices() {
@@ -76,10 +126,18 @@ fn split(line: &str, began: usize, ended: usize) -> Property {
     let blank = [' ', '\t', '\x0c'];
     let rest = rest.trim_start_matches(blank);
     let rest = rest.strip_prefix(['=', ':']).unwrap_or(rest).trim_start_matches(blank);
-    Property { key: unescape(key), value: unescape(rest), line: began, lines: ended + 1 - began }
+    let unescape =
+        |text| unescape(text).map_err(|text| PropertiesError::Escape { line: began, text });
+    Ok(Property {
+        key: unescape(key)?,
+        value: unescape(rest)?,
+        line: began,
+        lines: ended + 1 - began,
+    })
 }
 
-fn unescape(text: &str) -> String {
+/// The characters that are meant; or the escape that means none.
+fn unescape(text: &str) -> Result<String, String> {
     let mut plain = String::with_capacity(text.len());
     let mut units: Vec<u16> = Vec::new();
     let mut letters = text.chars();
@@ -88,15 +146,12 @@ fn unescape(text: &str) -> String {
             let mut ahead = letters.clone();
             match ahead.next() {
                 Some('u') => {
-                    let digits: String = ahead.clone().take(4).collect();
-                    if let (4, Ok(unit)) = (digits.len(), u16::from_str_radix(&digits, 16)) {
-                        units.push(unit);
-                        letters = ahead;
-                        letters.nth(3);
-                        continue;
+                    let digits: String = ahead.by_ref().take(4).collect();
+                    let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+                    match u16::from_str_radix(&digits, 16) {
+                        Ok(unit) if is_hex && digits.len() == 4 => units.push(unit),
+                        _ => return Err(format!("u{digits}")),
                     }
-                    flush_units(&mut units, &mut plain);
-                    plain.push('u');
                 }
                 Some(other) => {
                     flush_units(&mut units, &mut plain);
@@ -117,7 +172,7 @@ fn unescape(text: &str) -> String {
         }
     }
     flush_units(&mut units, &mut plain);
-    plain
+    Ok(plain)
 }
 
 /// Escapes name UTF-16 units; a pair of them may make one character.
@@ -132,7 +187,7 @@ fn flush_units(units: &mut Vec<u16>, plain: &mut String) {
 
 /// One line that reads back as a key with this value.
 #[must_use]
-pub(super) fn line(key: &str, value: &str) -> String {
+pub fn line(key: &str, value: &str) -> String {
     let mut line = format!("{key}=");
     for (at, letter) in value.chars().enumerate() {
         match letter {
@@ -142,20 +197,36 @@ pub(super) fn line(key: &str, value: &str) -> String {
             '\t' => line.push_str("\\t"),
             '\x0c' => line.push_str("\\f"),
             ' ' if at == 0 => line.push_str("\\ "),
+            other if other.is_control() => line.push_str(&format!("\\u{:04x}", u32::from(other))),
             other => line.push(other),
         }
     }
     line
 }
 
-/// Writes `key=value` lines as the admin tools expect them back: plain, one line each.
+/// What somebody wrote, as a message shows it: on one line, and not the whole of a megabyte.
+#[must_use]
+pub fn shown(text: &str) -> String {
+    const LETTERS_MAX: usize = 128;
+    let mut shown = String::new();
+    for letter in text.chars().take(LETTERS_MAX) {
+        if letter.is_control() { shown.extend(letter.escape_default()) } else { shown.push(letter) }
+    }
+    if LETTERS_MAX < text.chars().take(LETTERS_MAX + 1).count() {
+        shown.push_str("..");
+    }
+    shown
+}
+
+/// Lines that read back as these keys and values.
+///
+/// Differs from Java, which escapes nothing: a value with a backslash reads back as another one,
+/// and a value with an end of line as other keys.
 #[must_use]
 pub fn write<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let mut text = String::new();
     for (key, value) in pairs {
-        text.push_str(key);
-        text.push('=');
-        text.push_str(value);
+        text.push_str(&line(key, value));
         text.push('\n');
     }
     text
@@ -166,7 +237,7 @@ mod tests {
     use super::*;
 
     fn pairs(text: &[u8]) -> Vec<(String, String)> {
-        read(text).into_iter().map(|property| (property.key, property.value)).collect()
+        read(text).unwrap().into_iter().map(|property| (property.key, property.value)).collect()
     }
 
     fn one(text: &str) -> (String, String) {
@@ -205,7 +276,31 @@ mod tests {
         assert_eq!(("k".into(), "\t\n\r\x0cq".into()), one(r"k=\t\n\r\f\q"));
         assert_eq!(("k".into(), "ü".into()), one(r"k=\u00fc"));
         assert_eq!(("k".into(), "😀".into()), one(r"k=\ud83d\ude00"));
-        assert_eq!(("k".into(), "uzz".into()), one(r"k=\uzz"));
+        assert_eq!(("a=b".into(), "中\tx".into()), one("a\\=b=\\u4e2d\\tx"));
+    }
+
+    #[test]
+    fn what_is_no_escape_and_what_is_no_text_is_named_with_its_line() {
+        let told = |text: &[u8]| read(text).unwrap_err().to_string();
+        assert_eq!(r"line 2: `\u12` is no escape of the form \uXXXX", told(b"a=1\nb=\\u12\n"));
+        assert_eq!(r"line 1: `\u+123` is no escape of the form \uXXXX", told(b"a=\\u+1234"));
+        assert_eq!(r"line 1: `\uüü` is no escape of the form \uXXXX", told("a=\\uüü".as_bytes()));
+        let binary = "line 1: U+007F stands in no text of keys and values";
+        assert_eq!(binary, told(b"\x7fELF\x02\x01\x01\0\0"));
+        let long = "1048577 bytes exceed the limit of 1048576 bytes for a configuration";
+        assert_eq!(long, told(&vec![b'#'; BYTES_MAX + 1]));
+        assert_eq!("line 2: U+0000 stands in no text of keys and values", told(b"# x\na=\0"));
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        for value in
+            ["", " x ", "a\\b", "C:\\users", "two\nlines=1", "#x", "a=b:c", "ü\u{1}", "\t😀"]
+        {
+            let text = write([("k", value), ("l", "1")].into_iter());
+            let wanted = [("k".to_owned(), value.to_owned()), ("l".to_owned(), "1".to_owned())];
+            assert_eq!(wanted.as_slice(), pairs(text.as_bytes()), "{text:?}");
+        }
     }
 
     #[test]
@@ -221,7 +316,8 @@ mod tests {
 
     #[test]
     fn the_line_of_a_property_is_the_one_it_began_on() {
-        let lines: Vec<usize> = read(b"# x\na=1\n\nb=2\\\n3\nc=4").iter().map(|p| p.line).collect();
+        let lines: Vec<usize> =
+            read(b"# x\na=1\n\nb=2\\\n3\nc=4").unwrap().iter().map(|p| p.line).collect();
         assert_eq!(vec![2, 4, 6], lines);
     }
 }
