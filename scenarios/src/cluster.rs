@@ -165,15 +165,6 @@ impl Cluster {
                 });
             }
         }
-        for broker in &self.brokers {
-            if broker.segment_bytes < 4096 {
-                return Err(PlanError::OutOfRange {
-                    what: format!("segment_bytes of broker `{}`", broker.name),
-                    value: broker.segment_bytes.to_string(),
-                    limit: "at least 4096",
-                });
-            }
-        }
         let ranges = [
             ("latency_us", self.network.latency_us_min, self.network.latency_us_max),
             ("sync_us", self.disk.sync_us_min, self.disk.sync_us_max),
@@ -182,7 +173,7 @@ impl Cluster {
             Some((what, min, max)) => Err(PlanError::OutOfRange {
                 what: format!("{what}_max"),
                 value: max.to_string(),
-                limit: if *min == 0 { "positive" } else { "at least the minimum" },
+                limit: format!("at least the minimum, {min}"),
             }),
             None => Ok(()),
         }

@@ -8,6 +8,7 @@ mod cluster;
 mod dice;
 mod draft;
 mod fault;
+mod limits;
 mod payload;
 mod plan;
 pub mod play;
@@ -87,7 +88,14 @@ mod tests {
         let twice = broken(|plan| plan.cluster.brokers[1].name = "broker-a".to_owned());
         assert_eq!(twice, "two nodes are called `broker-a`");
         let small = broken(|plan| plan.cluster.brokers[0].segment_bytes = 100);
-        assert_eq!(small, "segment_bytes of broker `broker-a` is 100, but must be at least 4096");
+        assert_eq!(
+            small,
+            "segment_bytes of broker `broker-a` is 100, but must be 4096 to 1073741824"
+        );
+        let endless = broken(|plan| plan.timing.heal_at_ms = u64::MAX);
+        assert!(endless.contains("timing.heal_at_ms is 18446744073709551615, but must be 0 to"));
+        let climbing = broken(|plan| plan.cluster.topics[0].name = "../x\n".to_owned());
+        assert!(climbing.starts_with("a name is `../x\\n`, but must be 1 to 64"), "{climbing}");
         assert!(draw(1, Some("nothing")).unwrap_err().to_string().contains("send_then_pull"));
         assert!(Plan::from_json("{").is_err());
     }

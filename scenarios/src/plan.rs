@@ -74,7 +74,7 @@ pub enum PlanError {
         /// Its value.
         value: String,
         /// What is allowed.
-        limit: &'static str,
+        limit: String,
     },
     /// A scenario nobody wrote.
     #[error("there is no scenario `{name}`; there are: {known}")]
@@ -129,6 +129,7 @@ impl Plan {
                 }
             }
         }
+        crate::limits::check(self)?;
         self.cluster.check()?;
         self.workload.check(&self.cluster)
     }

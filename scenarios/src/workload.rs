@@ -238,9 +238,9 @@ impl Workload {
 
 impl Producer {
     fn check(&self) -> Result<(), PlanError> {
-        let wrong = |what: &str, value: u32, limit| {
+        let wrong = |what: &str, value: u32, limit: &str| {
             let what = format!("{what} of producer `{}`", self.name);
-            Err(PlanError::OutOfRange { what, value: value.to_string(), limit })
+            Err(PlanError::OutOfRange { what, value: value.to_string(), limit: limit.to_owned() })
         };
         if self.body_bytes_min < 16 {
             return wrong("body_bytes_min", self.body_bytes_min, "at least 16");
