@@ -4,13 +4,13 @@
 use std::net::SocketAddr;
 
 use bytes::{Buf, BytesMut};
-use protocol::{Command, ResponseCode, frame};
+use protocol::{Command, ResponseCode, Serialization, frame};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
 
-use crate::send::BenchError;
+use crate::{error::BenchError, frames};
 
 /// Listens until it is killed.
 pub(crate) async fn run(listen: SocketAddr) -> Result<(), BenchError> {
@@ -32,17 +32,11 @@ async fn answer_all(mut stream: TcpStream) {
             Ok(_) => {}
         }
         while let Ok(Some(bytes)) = frame::frame_bytes(&input) {
-            let opaque = opaque(input.get(8..bytes).unwrap_or_default());
-            input.advance(bytes);
-            let mut canned = Command::request(ResponseCode::SUCCESS);
-            canned.opaque = opaque;
-            canned.flag = protocol::FLAG_RESPONSE;
-            canned.set_field("msgId", "7F00000100002A9F0000000000000000");
-            canned.set_field("queueId", "0");
-            canned.set_field("queueOffset", "0");
-            if frame::put_frame(&canned, &mut output).is_err() {
+            let Some(asked) = input.get(..bytes) else { break };
+            if put_canned(asked, &mut output).is_none() {
                 return;
             }
+            input.advance(bytes);
         }
         if stream.write_all(&output).await.is_err() {
             return;
@@ -51,13 +45,36 @@ async fn answer_all(mut stream: TcpStream) {
     }
 }
 
-/// The number behind `"opaque":`, without reading the rest of the header.
-fn opaque(header: &[u8]) -> i32 {
-    const NAME: &[u8] = b"\"opaque\":";
-    let Some(at) = header.windows(NAME.len()).position(|window| window == NAME) else { return 0 };
-    header
-        .iter()
-        .skip(at + NAME.len())
-        .take_while(|byte| byte.is_ascii_digit())
-        .fold(0_i32, |number, digit| number.wrapping_mul(10).wrapping_add(i32::from(digit - b'0')))
+/// The answer to a send, under the number of the request and in its serialisation.
+fn put_canned(asked: &[u8], output: &mut BytesMut) -> Option<()> {
+    let mut canned = Command::request(ResponseCode::SUCCESS);
+    canned.opaque = frames::seen(asked)?.opaque;
+    canned.flag = protocol::FLAG_RESPONSE;
+    canned.serialization = Serialization::from_byte(*asked.get(4)?)?;
+    canned.set_field("msgId", "7F00000100002A9F0000000000000000");
+    canned.set_field("queueId", "0");
+    canned.set_field("queueOffset", "0");
+    frame::put_frame(&canned, output).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frames::Prepared;
+
+    #[test]
+    fn the_canned_answer_is_a_success_under_the_same_number() {
+        for serialization in [Serialization::Json, Serialization::Binary] {
+            let (mut asked, mut answer) = (BytesMut::new(), BytesMut::new());
+            let mut send = Prepared::send("t", 0, 10, serialization).unwrap();
+            send.put(1_000_000_077, 1, 1_700_000_000_000, &mut asked);
+            put_canned(&asked, &mut answer).unwrap();
+            let answer = frame::take_frame(&mut answer).unwrap().unwrap();
+            assert_eq!(
+                (answer.opaque, answer.code, answer.is_response()),
+                (1_000_000_077, 0, true)
+            );
+            assert_eq!(answer.serialization, serialization);
+        }
+    }
 }

@@ -1,0 +1,448 @@
+//! `bench compare`: Gantry, Apache RocketMQ and the bare echo in turns, with one generator.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clap::Args;
+use hdrhistogram::Histogram;
+use protocol::Serialization;
+use tokio::time::sleep;
+
+use crate::{
+    cost, doc,
+    error::BenchError,
+    jars,
+    load::{self, Load, Pace, Work},
+    machine, page,
+    peers::{Peer, Server, Site, Who},
+    program::{self, Watch},
+    results::{Measured, QUANTILES, Results, Turn},
+    rows::{BACKLOG_PER_QUEUE, Doing, Metric, ROWS, Row, Stand},
+    table,
+};
+
+/// How to compare.
+#[derive(Args)]
+pub(crate) struct Compare {
+    /// Rows to measure; all if none is given.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// How often every side gets its turn.
+    #[arg(long, default_value_t = 5)]
+    rounds: u32,
+    /// Seconds of each turn, after a warm-up of a quarter as long.
+    #[arg(long, default_value_t = 8)]
+    seconds: u32,
+    /// Two rounds of two seconds: to try it, not to quote it.
+    #[arg(long)]
+    quick: bool,
+    /// `java`, `none`, or the address of a broker that runs already.
+    #[arg(long, default_value = "java")]
+    peer: String,
+    /// Where servers write, on the disk that is to be measured.
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Where `broker` and `namesrv` lie; if not given they are built and lie beside this program.
+    #[arg(long)]
+    bin: Option<PathBuf>,
+    /// A store larger than this is thrown away between turns, and its broker started anew.
+    #[arg(long, default_value_t = 8)]
+    store_gib: u64,
+    /// Write everything as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Write a page with plots.
+    #[arg(long)]
+    page: Option<PathBuf>,
+    /// Put the table between the marks of this Markdown file.
+    #[arg(long)]
+    doc: Option<PathBuf>,
+}
+
+/// Removes what servers wrote when it goes out of scope.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(cause) = fs::remove_dir_all(&self.0) {
+            eprintln!("bench: {} stays: {cause}", self.0.display());
+        }
+    }
+}
+
+/// Measures, prints, and writes what was asked for.
+pub(crate) async fn run(mut asked: Compare) -> Result<(), BenchError> {
+    if asked.quick {
+        (asked.rounds, asked.seconds) = (2, 2);
+    }
+    let rows = chosen(&asked.only)?;
+    let (binaries, cache) = binaries(asked.bin.clone()).await?;
+    let mut missing: Vec<String> = Vec::new();
+    let peer = find_peer(&asked.peer, &cache, &mut missing).await;
+    let parent = asked.dir.clone().unwrap_or_else(std::env::temp_dir);
+    let scratch = Scratch(parent.join(format!("gantry-bench-{}", std::process::id())));
+    fs::create_dir_all(&scratch.0)?;
+    let mut facts = machine::describe(&scratch.0).await;
+    facts["rounds"] = asked.rounds.into();
+    facts["seconds"] = asked.seconds.into();
+    facts["warm_up_seconds"] = asked.warm_up().as_secs_f64().into();
+    facts["java"] = match &peer {
+        Peer::Java(jars) => jars.java.clone().into(),
+        Peer::Address(..) | Peer::None => "no Java started".into(),
+    };
+    let name = match &peer {
+        Peer::Java(_) => format!("Java {}", jars::VERSION),
+        Peer::Address(address) => address.to_string(),
+        Peer::None => "no peer".to_owned(),
+    };
+    println!("load averages before: {}", machine::load());
+    let mut results = Results {
+        facts,
+        peer: name,
+        load_before: machine::load(),
+        load_after: String::new(),
+        rows: Vec::new(),
+        missing,
+    };
+    let site = Site { directory: scratch.0.clone(), binaries, peer, watch: Watch::start()? };
+    measure(&asked, &site, &rows, &mut results).await?;
+    results.load_after = machine::load();
+    let table = table::text(&results);
+    println!("\n{table}");
+    if let Some(file) = &asked.json {
+        fs::write(file, format!("{:#}\n", results.json()))?;
+    }
+    if let Some(file) = &asked.page {
+        fs::write(file, page::page(&results))?;
+    }
+    if let Some(file) = &asked.doc {
+        doc::write(file, &table)?;
+    }
+    Ok(())
+}
+
+fn chosen(only: &[String]) -> Result<Vec<&'static Row>, BenchError> {
+    let known = |name: &String| ROWS.iter().any(|row| row.name == *name);
+    if let Some(name) = only.iter().find(|name| !known(name)) {
+        let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
+        return Err(BenchError::UnknownRow(name.clone(), names.join(", ")));
+    }
+    let asked = |row: &&Row| only.is_empty() || only.iter().any(|name| name == row.name);
+    Ok(ROWS.iter().filter(asked).collect())
+}
+
+/// Where our servers lie, freshly built if cargo started us; and where jars are kept.
+async fn binaries(given: Option<PathBuf>) -> Result<(PathBuf, PathBuf), BenchError> {
+    let own = std::env::current_exe()?;
+    let beside = own.parent().unwrap_or(Path::new(".")).to_owned();
+    let target = beside.parent().unwrap_or(&beside).to_owned();
+    if given.is_none()
+        && let Ok(cargo) = std::env::var("CARGO")
+    {
+        println!("building broker and namesrv");
+        let place = target.display().to_string();
+        let build = ["build", "-q", "--release", "-p", "broker", "-p", "namesrv", "--target-dir"];
+        program::run(&cargo, &[&build[..], &[&place]].concat()).await?;
+        return Ok((target.join("release"), target));
+    }
+    Ok((given.unwrap_or(beside), target))
+}
+
+/// The peer that was asked for, or none and why.
+async fn find_peer(asked: &str, cache: &Path, missing: &mut Vec<String>) -> Peer {
+    match asked {
+        "none" => Peer::None,
+        "java" => match jars::find(cache).await {
+            Ok(jars) => Peer::Java(jars),
+            Err(cause) => {
+                missing.push(format!("Apache RocketMQ {}: {cause}", jars::VERSION));
+                Peer::None
+            }
+        },
+        address => match address.parse::<SocketAddr>() {
+            Ok(address) => Peer::Address(address),
+            Err(cause) => {
+                missing.push(format!("the peer `{address}`: {cause}"));
+                Peer::None
+            }
+        },
+    }
+}
+
+impl Compare {
+    fn warm_up(&self) -> Duration {
+        Duration::from_millis(250) * self.seconds
+    }
+
+    fn measured(&self) -> Duration {
+        Duration::from_secs(1) * self.seconds
+    }
+}
+
+/// All rows, those that share servers together.
+async fn measure(
+    asked: &Compare,
+    site: &Site,
+    rows: &[&'static Row],
+    results: &mut Results,
+) -> Result<(), BenchError> {
+    for flush in ["ASYNC_FLUSH", "SYNC_FLUSH"] {
+        let rows: Vec<_> =
+            rows.iter().copied().filter(|row| row.stand == Stand::Staying(flush)).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        let mut staying = Staying { asked, site, flush, servers: BTreeMap::new() };
+        for who in site.sides(true) {
+            staying.start(who).await?;
+        }
+        for row in rows {
+            let measured = staying.measure(row).await?;
+            say(&measured, results);
+            results.rows.push(measured);
+        }
+        for server in staying.servers.into_values() {
+            server.end().await?;
+        }
+    }
+    let fresh: Vec<_> = rows.iter().copied().filter(|row| row.stand == Stand::Fresh).collect();
+    for measured in fresh_rows(asked, site, &fresh).await? {
+        say(&measured, results);
+        results.rows.push(measured);
+    }
+    Ok(())
+}
+
+/// A line per row as soon as it is there: a whole run takes a while.
+fn say(measured: &Measured, results: &Results) {
+    let Some(metric) = measured.metrics().first().copied() else { return };
+    let mut line = format!("{}: {}", measured.row.name, metric.name());
+    for who in measured.turns.keys() {
+        if let Some(spread) = measured.spread(*who, metric) {
+            line.push_str(&format!("  {} {}", results.name(*who), table::told(metric, spread)));
+        }
+    }
+    println!("{line}");
+}
+
+impl Site {
+    /// Who takes part.
+    fn sides(&self, with_echo: bool) -> Vec<Who> {
+        let mut sides = vec![Who::Gantry];
+        if !matches!(self.peer, Peer::None) {
+            sides.push(Who::Peer);
+        }
+        if with_echo {
+            sides.push(Who::Echo);
+        }
+        sides
+    }
+}
+
+/// Servers that stay for several rows.
+struct Staying<'a> {
+    asked: &'a Compare,
+    site: &'a Site,
+    flush: &'static str,
+    servers: BTreeMap<Who, Server>,
+}
+
+impl Staying<'_> {
+    /// Starts a side and runs it in, which Java needs, then takes it off the processors.
+    async fn start(&mut self, who: Who) -> Result<(), BenchError> {
+        let server = self.site.start(who, self.flush).await?;
+        let seconds = if self.asked.quick { 3 } else { 10 };
+        let doing = (Work::Send(1024), Pace::InFlight(16), 64, Serialization::Json);
+        let mut load = load_of(&server, doing, "bench");
+        load.warm_up = Duration::ZERO;
+        load.measure = Duration::from_secs(seconds);
+        load::run(&load).await?;
+        server.pause().await?;
+        self.servers.insert(who, server);
+        Ok(())
+    }
+
+    async fn measure(&mut self, row: &'static Row) -> Result<Measured, BenchError> {
+        let mut measured =
+            Measured { row, turns: BTreeMap::new(), curves: BTreeMap::new(), troubles: Vec::new() };
+        let Doing::Load(work, pace, connections, serialization) = &row.doing else {
+            return Ok(measured);
+        };
+        let is_pull = matches!(work, Work::Pull(..));
+        if is_pull {
+            measured.troubles.push("the echo has nothing to pull".to_owned());
+        }
+        let mut all: BTreeMap<Who, Histogram<u64>> = BTreeMap::new();
+        for _ in 0..self.asked.rounds {
+            for who in self.site.sides(!is_pull) {
+                let doing = (work.clone(), *pace, *connections, *serialization);
+                match self.turn(who, doing).await? {
+                    Ok((turn, latencies)) => {
+                        measured.turns.entry(who).or_default().push(turn);
+                        let sum =
+                            all.entry(who).or_insert_with(|| load::Tally::default().latencies);
+                        sum.add(&latencies).unwrap_or_default();
+                    }
+                    Err(cause) => measured.troubles.push(format!("{who:?}: {cause}")),
+                }
+            }
+        }
+        for (who, latencies) in all {
+            let at = |quantile: &f64| latencies.value_at_quantile(*quantile);
+            measured.curves.insert(who, QUANTILES.iter().map(at).collect());
+        }
+        Ok(measured)
+    }
+
+    /// One side, while the others stand still. The inner error is the side's own failure.
+    async fn turn(
+        &mut self,
+        who: Who,
+        doing: (Work, Pace, u32, Serialization),
+    ) -> Result<Result<(Turn, Histogram<u64>), BenchError>, BenchError> {
+        if self.is_full(who)
+            && let Some(server) = self.servers.remove(&who)
+        {
+            server.end().await?;
+            self.start(who).await?;
+        }
+        let Some(server) = self.servers.get_mut(&who) else {
+            return Ok(Err(BenchError::Program("not started".to_owned())));
+        };
+        // What others have written is on the disk before anyone is measured.
+        program::run("sync", &[]).await?;
+        server.resume().await?;
+        let is_pull = matches!(doing.0, Work::Pull(..));
+        if is_pull && !server.has_backlog {
+            if let Err(cause) = fill(server).await {
+                server.pause().await?;
+                return Ok(Err(cause));
+            }
+            server.has_backlog = true;
+        }
+        let mut load = load_of(server, doing, if is_pull { "backlog" } else { "bench" });
+        (load.warm_up, load.measure) = (self.asked.warm_up(), self.asked.measured());
+        let measured = load::run(&load).await;
+        server.pause().await?;
+        Ok(measured.map(|measured| (turn_of(&measured), measured.tally.latencies)))
+    }
+
+    fn is_full(&self, who: Who) -> bool {
+        let directory = self.servers.get(&who).and_then(|server| server.directory.as_deref());
+        directory.is_some_and(|place| self.asked.store_gib << 30 < machine::bytes_below(place))
+    }
+}
+
+fn load_of(server: &Server, doing: (Work, Pace, u32, Serialization), topic: &str) -> Load {
+    let (work, pace, connections, serialization) = doing;
+    Load {
+        broker: server.broker,
+        topic: topic.to_owned(),
+        work,
+        pace,
+        connections,
+        serialization,
+        warm_up: Duration::ZERO,
+        measure: Duration::from_secs(1),
+        pid: server.pid,
+    }
+}
+
+/// Writes the backlog; a tenth more, because queues do not fill quite evenly.
+async fn fill(server: &Server) -> Result<(), BenchError> {
+    let wanted = u64::try_from(BACKLOG_PER_QUEUE).unwrap_or(0) * 44 / 10;
+    let doing = (Work::Send(1024), Pace::InFlight(16), 64, Serialization::Json);
+    let load = load_of(server, doing, "backlog");
+    let mut there = 0;
+    while there < wanted {
+        there += load::run(&load).await?.tally.messages;
+    }
+    Ok(())
+}
+
+fn turn_of(measured: &load::Measured) -> Turn {
+    let tally = &measured.tally;
+    let at = |quantile: f64| tally.latencies.value_at_quantile(quantile) as f64;
+    let mut turn = Turn::from([
+        (Metric::Rate, tally.messages as f64 / measured.seconds),
+        (Metric::P50, at(0.5)),
+        (Metric::P99, at(0.99)),
+        (Metric::P999, at(0.999)),
+        (Metric::Refused, tally.refused as f64),
+        (Metric::ForeignCores, measured.foreign_cores),
+    ]);
+    if let Some((cpu_s, broker)) = measured.broker {
+        turn.insert(Metric::CpuPerMessage, cpu_s * 1e6 / tally.messages.max(1) as f64);
+        turn.insert(Metric::Private, broker.private_bytes as f64);
+        turn.insert(Metric::Resident, broker.resident_bytes as f64);
+    }
+    turn
+}
+
+/// Start, idle and stop of the same broker, in every round anew.
+async fn fresh_rows(
+    asked: &Compare,
+    site: &Site,
+    rows: &[&'static Row],
+) -> Result<Vec<Measured>, BenchError> {
+    let mut all: Vec<Measured> = Vec::new();
+    for row in rows {
+        let troubles = match site.peer {
+            Peer::Address(_) => vec!["the peer is not ours to start, watch or stop".to_owned()],
+            Peer::Java(_) | Peer::None => Vec::new(),
+        };
+        all.push(Measured { row, turns: BTreeMap::new(), curves: BTreeMap::new(), troubles });
+    }
+    let sides = site.sides(false).into_iter();
+    let sides: Vec<Who> =
+        sides.filter(|who| *who == Who::Gantry || matches!(site.peer, Peer::Java(_))).collect();
+    for _ in 0..if rows.is_empty() { 0 } else { asked.rounds } {
+        for who in &sides {
+            let server = site.start(*who, "ASYNC_FLUSH").await?;
+            let started = Turn::from([(Metric::Time, server.started_within.as_secs_f64())]);
+            let idle = if rows.iter().any(|row| matches!(row.doing, Doing::Idle)) {
+                idle(&server, asked.measured()).await?
+            } else {
+                Turn::new()
+            };
+            let stopped = if rows.iter().any(|row| matches!(row.doing, Doing::Stop)) {
+                Turn::from([(Metric::Time, server.stop().await?.as_secs_f64())])
+            } else {
+                server.end().await?;
+                Turn::new()
+            };
+            for measured in &mut all {
+                let turn = match measured.row.doing {
+                    Doing::Start => &started,
+                    Doing::Idle => &idle,
+                    Doing::Stop => &stopped,
+                    Doing::Load(..) => continue,
+                };
+                measured.turns.entry(*who).or_default().push(turn.clone());
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Looks at a broker that has nothing to do, two seconds after its first send.
+async fn idle(server: &Server, watched: Duration) -> Result<Turn, BenchError> {
+    sleep(Duration::from_secs(2)).await;
+    let pid = server.pid.unwrap_or_default();
+    let before = cost::of(pid)?;
+    // Clock ticks are 10 ms: a broker that needs 0.002 core has one in five seconds.
+    let watched = watched.max(Duration::from_secs(5));
+    sleep(watched).await;
+    let after = cost::of(pid)?;
+    Ok(Turn::from([
+        (Metric::IdleCores, (after.cpu_s - before.cpu_s) / watched.as_secs_f64()),
+        (Metric::Threads, after.threads as f64),
+        (Metric::Private, after.private_bytes as f64),
+        (Metric::Resident, after.resident_bytes as f64),
+    ]))
+}
