@@ -98,6 +98,8 @@ impl Draft {
     }
 
     fn broker(&mut self, name: String, flush: FlushPolicy) -> Broker {
+        // A stream of its own: what was drawn before this one was added stays as it was.
+        let mut patience = Dice::new(self.plan.seed, &format!("patience of {name}"));
         let dice = &mut self.cluster;
         let segment_bytes = dice.magnitude(16 << 10, 512 << 10) / 4_096 * 4_096;
         let slots = dice.between_u32(32, 512);
@@ -105,6 +107,8 @@ impl Draft {
             ("messageDelayLevel", DELAY_LEVELS.to_owned()),
             ("maxMessageSize", (segment_bytes / 2).to_string()),
             ("diskMaxUsedSpaceRatio", "75".to_owned()),
+            // Short enough for a slow disk to be too slow.
+            ("syncFlushTimeout", patience.magnitude(250, 5_000).to_string()),
         ];
         Broker {
             name,
