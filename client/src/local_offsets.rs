@@ -144,3 +144,86 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.push(suffix);
     PathBuf::from(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+    use runtime::memory::{MemoryDisk, finish};
+
+    use super::*;
+
+    fn path() -> PathBuf {
+        PathBuf::from("/offsets/c/g/offsets.json")
+    }
+
+    fn opened(disk: &MemoryDisk) -> Result<LocalOffsets, OffsetFileError> {
+        LocalOffsets::open(Arc::new(disk.clone()), path())
+    }
+
+    fn put(disk: &MemoryDisk, path: &Path, content: &[u8]) {
+        disk.create_dir_all(path.parent().unwrap()).unwrap();
+        let file = disk.open(path, OpenMode::Create).unwrap();
+        file.set_len(0).unwrap();
+        file.write_all_at(0, content).unwrap();
+    }
+
+    fn queue() -> MessageQueue {
+        let (topic, broker_name) = ("orders".into(), "broker-a".into());
+        protocol::body::MessageQueue { topic, broker_name, queue_id: 3 }.into()
+    }
+
+    #[test]
+    fn offsets_survive_a_power_cut_and_a_damaged_file_its_backup() {
+        let disk = MemoryDisk::new();
+        for offset in [7, 8] {
+            let offsets = opened(&disk).unwrap();
+            offsets.set(&queue(), offset);
+            finish(offsets.save()).unwrap();
+        }
+        disk.crash();
+        assert_eq!(opened(&disk).unwrap().get(&queue()), Some(8));
+
+        put(&disk, &path(), b"{\"offsetTable\":");
+        assert_eq!(opened(&disk).unwrap().get(&queue()), Some(7));
+
+        put(&disk, &backup(&path()), b"\xFF");
+        let refused = opened(&disk).err().unwrap().to_string();
+        let told = "offsets in /offsets/c/g/offsets.json and its backup are damaged: ";
+        assert!(refused.starts_with(told), "{refused}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        /// What is taken is kept and read again as the same.
+        #[test]
+        fn raw_files(
+            bytes in vec(any::<u8>(), 0..100),
+            text in r#"(\{|\}|\[|\]|:|,|null|-?[0-9]{1,20}|"(topic|queueId|brokerName)":|"a"){0,30}"#,
+            number in any::<i64>(),
+        ) {
+            let entry = format!(r#"{{"brokerName":"a","queueId":{number},"topic":"t"}}"#);
+            for content in [
+                bytes,
+                text.clone().into_bytes(),
+                format!("{{\"offsetTable\":{{{text}}}}}").into_bytes(),
+                format!("{{\"offsetTable\":{{{entry}:{number}}}}}").into_bytes(),
+            ] {
+                let disk = MemoryDisk::new();
+                put(&disk, &path(), &content);
+                match opened(&disk) {
+                    Ok(offsets) => {
+                        finish(offsets.save()).unwrap();
+                        let again = opened(&disk).unwrap();
+                        let (before, after) = (locked(&offsets.offsets), locked(&again.offsets));
+                        prop_assert_eq!(&*before, &*after);
+                    }
+                    Err(refused) => {
+                        let told = refused.to_string();
+                        prop_assert!(told.contains("offsets.json") && told.len() < 1_000);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -124,3 +124,137 @@ fn looks_like(start: &[u8]) -> Option<&'static str> {
     ];
     KNOWN.iter().find(|(prefix, _)| start.starts_with(prefix)).map(|(_, name)| *name)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use bytes::BufMut as _;
+    use proptest::{collection::vec, prelude::*};
+    use tokio::io::{AsyncRead, AsyncWrite};
+
+    use super::*;
+
+    const FRAME_BYTES_MAX: usize = 1 << 20;
+
+    /// A peer that has sent some bytes, which come in pieces, and then closes.
+    struct Sent<'a> {
+        bytes: &'a [u8],
+        piece: usize,
+    }
+
+    impl AsyncRead for Sent<'_> {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            room: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            let count = self.piece.min(room.remaining()).min(self.bytes.len());
+            let (piece, rest) = self.bytes.split_at(count);
+            room.put_slice(piece);
+            self.bytes = rest;
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl AsyncWrite for Sent<'_> {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl Stream for Sent<'_> {
+        fn peer_addr(&self) -> SocketAddr {
+            SocketAddr::from(([127, 0, 0, 1], 1))
+        }
+
+        fn local_addr(&self) -> SocketAddr {
+            SocketAddr::from(([127, 0, 0, 1], 2))
+        }
+
+        fn reset(self: Box<Self>) {}
+    }
+
+    /// Reads until the peer has closed or said what nobody understands: how many commands that
+    /// were, and the most memory they took.
+    fn swallowed(bytes: &[u8], piece: usize) -> (usize, usize) {
+        let mut input = Input::new(FRAME_BYTES_MAX);
+        let mut peer = Sent { bytes, piece };
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let (mut commands, mut memory) = (0, 0);
+        loop {
+            let Poll::Ready(Ok(count)) = input.poll_read(&mut peer, &mut context) else {
+                panic!("a peer in memory is always ready")
+            };
+            memory = memory.max(input.buffer.capacity());
+            loop {
+                match input.take() {
+                    Ok(Some(_)) => commands += 1,
+                    Ok(None) => break,
+                    Err(refused) => {
+                        assert!(refused.to_string().len() < 1_000);
+                        return (commands, memory);
+                    }
+                }
+            }
+            if count == 0 {
+                return (commands, memory);
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn raw_bytes(bytes in vec(any::<u8>(), 0..300), piece in 1..64_usize) {
+            let (commands, memory) = swallowed(&bytes, piece);
+            prop_assert!(commands <= bytes.len() / 8);
+            prop_assert!(memory <= 2 * READ_BYTES_MIN + 2 * bytes.len(), "{memory} bytes");
+        }
+
+        /// A length is believed for waiting, not for memory: that comes as the bytes come.
+        #[test]
+        fn lengths_that_promise_more_than_comes(
+            length in 4..(1_u32 << 21),
+            header in 0..(1_u32 << 21),
+            serialization in 0..3_u8,
+            sent in 0..5_000_usize,
+            piece in 1..4_096_usize,
+        ) {
+            let mut bytes = BytesMut::new();
+            bytes.put_u32(length);
+            bytes.put_u32(u32::from(serialization) << 24 | header);
+            bytes.put_bytes(b' ', sent);
+            let (_, memory) = swallowed(&bytes, piece);
+            prop_assert!(memory <= 4 * READ_BYTES_MIN + 4 * bytes.len(), "{memory} bytes");
+        }
+
+        #[test]
+        fn whole_frames_before_anything_else(
+            count in 0..5_usize,
+            after in vec(any::<u8>(), 0..40),
+            piece in 1..64_usize,
+        ) {
+            let mut bytes = BytesMut::new();
+            for opaque in 0..count {
+                let asked = Command::request(34).with_opaque(i32::try_from(opaque).unwrap());
+                protocol::frame::put_frame(&asked, &mut bytes).unwrap();
+            }
+            bytes.extend_from_slice(&after);
+            prop_assert!(count <= swallowed(&bytes, piece).0);
+        }
+    }
+}

@@ -134,3 +134,67 @@ impl Plan {
         self.workload.check(&self.cluster)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+    use crate::draw;
+
+    static PLAN: LazyLock<String> =
+        LazyLock::new(|| draw(3, Some("crash_restart_loops")).unwrap().to_json().unwrap());
+
+    /// A plan that was taken is written and taken again.
+    fn swallow(text: &str) {
+        match Plan::from_json(text) {
+            Ok(plan) => {
+                let again = Plan::from_json(&plan.to_json().unwrap()).unwrap();
+                assert_eq!(again.to_json().unwrap(), plan.to_json().unwrap());
+            }
+            Err(refused) => assert!(!refused.to_string().is_empty()),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn raw_texts_are_no_plan(
+            bytes in vec(any::<u8>(), 0..100),
+            text in r#"(\{|\}|\[|\]|:|,|"[a-z]{0,3}"|null|true|-?[0-9]{1,20}|1e999|"seed":){0,30}"#,
+        ) {
+            swallow(&String::from_utf8_lossy(&bytes));
+            swallow(&text);
+        }
+
+        #[test]
+        fn changed_plans(
+            place in any::<prop::sample::Index>(),
+            cut in 0..8_usize,
+            put in "[0-9{}\\[\\]:,\"a-z.-]{0,8}",
+        ) {
+            let mut text = PLAN.clone();
+            assert!(text.is_ascii());
+            let at = place.index(text.len());
+            let end = text.len().min(at + cut);
+            text.replace_range(at..end, &put);
+            swallow(&text);
+        }
+
+        /// Each number of a plan, replaced by another.
+        #[test]
+        fn plans_with_any_number(place in any::<prop::sample::Index>(), number in any::<i64>()) {
+            let is_digit = |at: usize| PLAN.as_bytes().get(at).is_some_and(u8::is_ascii_digit);
+            let starts: Vec<usize> =
+                (1..PLAN.len()).filter(|at| is_digit(*at) && !is_digit(at - 1)).collect();
+            let start = starts[place.index(starts.len())];
+            let end = (start..).find(|at| !is_digit(*at)).unwrap();
+            let mut text = PLAN.clone();
+            text.replace_range(start..end, &number.to_string());
+            swallow(&text);
+        }
+    }
+}

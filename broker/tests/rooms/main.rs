@@ -7,6 +7,7 @@ mod crashes;
 mod delays;
 mod golden;
 mod groups;
+mod hostile;
 mod pulls;
 mod replay;
 mod room;

@@ -17,7 +17,7 @@ use protocol::{
     record,
 };
 
-static FRAMES: LazyLock<Vec<Bytes>> = LazyLock::new(|| {
+pub(crate) static FRAMES: LazyLock<Vec<Bytes>> = LazyLock::new(|| {
     captured::frames().into_iter().filter(|f| f.whole_bytes < 4096).map(|f| f.frame).collect()
 });
 static BODIES: LazyLock<Vec<Bytes>> = LazyLock::new(|| {
@@ -33,9 +33,9 @@ const ALMOST_JSON: &str = concat!(
 );
 
 /// A change to some bytes: at a place, cut so many out and put others in.
-type Change = (prop::sample::Index, usize, Vec<u8>);
+pub(crate) type Change = (prop::sample::Index, usize, Vec<u8>);
 
-fn changes() -> impl Strategy<Value = Vec<Change>> {
+pub(crate) fn changes() -> impl Strategy<Value = Vec<Change>> {
     let few = prop_oneof![Just(0usize), Just(1), Just(2), Just(4), 0..64usize];
     let bytes = prop_oneof![
         vec(any::<u8>(), 0..8),
@@ -44,7 +44,7 @@ fn changes() -> impl Strategy<Value = Vec<Change>> {
     vec((any::<prop::sample::Index>(), few, bytes), 1..6)
 }
 
-fn changed(bytes: &[u8], changes: &[Change]) -> Vec<u8> {
+pub(crate) fn changed(bytes: &[u8], changes: &[Change]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for (place, cut, put) in changes {
         let start = if bytes.is_empty() { 0 } else { place.index(bytes.len()) };

@@ -10,4 +10,6 @@ mod captured;
 mod golden_frames;
 mod golden_records;
 mod hostile;
+mod hostile_bodies;
+mod refused;
 mod round_trips;
