@@ -39,7 +39,7 @@ pub(crate) struct Compare {
     #[arg(long, default_value_t = 8)]
     seconds: u32,
     /// Two rounds of two seconds: to try it, not to quote it.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["rounds", "seconds"])]
     quick: bool,
     /// `java`, `none`, or the address of a broker that runs already.
     #[arg(long, default_value = "java")]
@@ -199,7 +199,10 @@ async fn measure(
         }
         let mut staying = Staying { asked, site, flush, servers: BTreeMap::new() };
         for who in site.sides(true) {
-            staying.start(who).await?;
+            if let Err(cause) = staying.start(who).await {
+                let name = results.name(who);
+                results.missing.push(format!("{name} with {flush}: {cause}"));
+            }
         }
         for row in rows {
             let measured = staying.measure(row).await?;
@@ -211,7 +214,7 @@ async fn measure(
         }
     }
     let fresh: Vec<_> = rows.iter().copied().filter(|row| row.stand == Stand::Fresh).collect();
-    for measured in fresh_rows(asked, site, &fresh).await? {
+    for measured in fresh_rows(asked, site, &fresh).await {
         say(&measured, results);
         results.rows.push(measured);
     }
@@ -256,11 +259,11 @@ impl Staying<'_> {
     /// Starts a side and runs it in, which Java needs, then takes it off the processors.
     async fn start(&mut self, who: Who) -> Result<(), BenchError> {
         let server = self.site.start(who, self.flush).await?;
-        let seconds = if self.asked.quick { 3 } else { 10 };
+        let seconds = (2 * self.asked.seconds).clamp(3, 10);
         let doing = (Work::Send(1024), Pace::InFlight(16), 64, Serialization::Json);
         let mut load = load_of(&server, doing, "bench");
         load.warm_up = Duration::ZERO;
-        load.measure = Duration::from_secs(seconds);
+        load.measure = Duration::from_secs(1) * seconds;
         load::run(&load).await?;
         server.pause().await?;
         self.servers.insert(who, server);
@@ -280,6 +283,9 @@ impl Staying<'_> {
         let mut all: BTreeMap<Who, Histogram<u64>> = BTreeMap::new();
         for _ in 0..self.asked.rounds {
             for who in self.site.sides(!is_pull) {
+                if !self.servers.contains_key(&who) {
+                    continue;
+                }
                 let doing = (work.clone(), *pace, *connections, *serialization);
                 match self.turn(who, doing).await? {
                     Ok((turn, latencies)) => {
@@ -309,13 +315,16 @@ impl Staying<'_> {
             && let Some(server) = self.servers.remove(&who)
         {
             server.end().await?;
-            self.start(who).await?;
+            if let Err(cause) = self.start(who).await {
+                return Ok(Err(cause));
+            }
         }
         let Some(server) = self.servers.get_mut(&who) else {
-            return Ok(Err(BenchError::Program("not started".to_owned())));
+            return Ok(Err(BenchError::Program("it is not running".to_owned())));
         };
         // What others have written is on the disk before anyone is measured.
-        program::run("sync", &[]).await?;
+        let place = self.site.directory.display().to_string();
+        program::run("sync", &["-f", &place]).await?;
         server.resume().await?;
         let is_pull = matches!(doing.0, Work::Pull(..));
         if is_pull && !server.has_backlog {
@@ -385,11 +394,7 @@ fn turn_of(measured: &load::Measured) -> Turn {
 }
 
 /// Start, idle and stop of the same broker, in every round anew.
-async fn fresh_rows(
-    asked: &Compare,
-    site: &Site,
-    rows: &[&'static Row],
-) -> Result<Vec<Measured>, BenchError> {
+async fn fresh_rows(asked: &Compare, site: &Site, rows: &[&'static Row]) -> Vec<Measured> {
     let mut all: Vec<Measured> = Vec::new();
     for row in rows {
         let troubles = match site.peer {
@@ -403,46 +408,63 @@ async fn fresh_rows(
         sides.filter(|who| *who == Who::Gantry || matches!(site.peer, Peer::Java(_))).collect();
     for _ in 0..if rows.is_empty() { 0 } else { asked.rounds } {
         for who in &sides {
-            let server = site.start(*who, "ASYNC_FLUSH").await?;
-            let started = Turn::from([(Metric::Time, server.started_within.as_secs_f64())]);
-            let idle = if rows.iter().any(|row| matches!(row.doing, Doing::Idle)) {
-                idle(&server, asked.measured()).await?
-            } else {
-                Turn::new()
+            let lived = match live(asked, site, *who, rows).await {
+                Ok(lived) => lived,
+                Err(cause) => {
+                    all.iter_mut().for_each(|row| row.troubles.push(format!("{who:?}: {cause}")));
+                    continue;
+                }
             };
-            let stopped = if rows.iter().any(|row| matches!(row.doing, Doing::Stop)) {
-                Turn::from([(Metric::Time, server.stop().await?.as_secs_f64())])
-            } else {
-                server.end().await?;
-                Turn::new()
-            };
-            for measured in &mut all {
-                let turn = match measured.row.doing {
-                    Doing::Start => &started,
-                    Doing::Idle => &idle,
-                    Doing::Stop => &stopped,
-                    Doing::Load(..) => continue,
-                };
-                measured.turns.entry(*who).or_default().push(turn.clone());
+            for (measured, turn) in all.iter_mut().zip(lived) {
+                measured.turns.entry(*who).or_default().push(turn);
             }
         }
     }
-    Ok(all)
+    all
 }
 
-/// Looks at a broker that has nothing to do, two seconds after its first send.
+/// One broker from its start to its end: a turn for each of the rows.
+async fn live(
+    asked: &Compare,
+    site: &Site,
+    who: Who,
+    rows: &[&'static Row],
+) -> Result<Vec<Turn>, BenchError> {
+    let wanted = |what: fn(&Doing) -> bool| rows.iter().any(|row| what(&row.doing));
+    let server = site.start(who, "ASYNC_FLUSH").await?;
+    let started = Turn::from([(Metric::Time, server.started_within.as_secs_f64())]);
+    let mut idled = Turn::new();
+    if wanted(|doing| matches!(doing, Doing::Idle)) {
+        idled = idle(&server, asked.measured()).await?;
+    }
+    let mut stopped = Turn::new();
+    if wanted(|doing| matches!(doing, Doing::Stop)) {
+        stopped.insert(Metric::Time, server.stop().await?.as_secs_f64());
+    } else {
+        server.end().await?;
+    }
+    let turn = |row: &&Row| match row.doing {
+        Doing::Start => started.clone(),
+        Doing::Idle => idled.clone(),
+        Doing::Stop => stopped.clone(),
+        Doing::Load(..) => Turn::new(),
+    };
+    Ok(rows.iter().map(turn).collect())
+}
+
+/// Looks at a broker that has nothing to do, once what it does after a start is over.
 async fn idle(server: &Server, watched: Duration) -> Result<Turn, BenchError> {
-    sleep(Duration::from_secs(2)).await;
+    sleep(Duration::from_secs(15)).await;
     let pid = server.pid.unwrap_or_default();
-    let before = cost::of(pid)?;
-    // Clock ticks are 10 ms: a broker that needs 0.002 core has one in five seconds.
+    let before = cost::threads_cpu_s(pid)?;
     let watched = watched.max(Duration::from_secs(5));
     sleep(watched).await;
-    let after = cost::of(pid)?;
+    let busy_s = cost::threads_cpu_s(pid)? - before;
+    let cost = cost::of(pid)?;
     Ok(Turn::from([
-        (Metric::IdleCores, (after.cpu_s - before.cpu_s) / watched.as_secs_f64()),
-        (Metric::Threads, after.threads as f64),
-        (Metric::Private, after.private_bytes as f64),
-        (Metric::Resident, after.resident_bytes as f64),
+        (Metric::IdleCores, busy_s / watched.as_secs_f64()),
+        (Metric::Threads, cost.threads as f64),
+        (Metric::Private, cost.private_bytes as f64),
+        (Metric::Resident, cost.resident_bytes as f64),
     ]))
 }
