@@ -16,6 +16,11 @@ use crate::{error::BenchError, frames};
 pub(crate) async fn run(listen: SocketAddr) -> Result<(), BenchError> {
     let listener = TcpListener::bind(listen).await?;
     println!("echo on {listen}");
+    serve(listener).await
+}
+
+/// Answers whoever connects.
+pub(crate) async fn serve(listener: TcpListener) -> Result<(), BenchError> {
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;

@@ -2,7 +2,6 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -11,7 +10,7 @@ use hdrhistogram::Histogram;
 use protocol::{Serialization, frame};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpStream, tcp::OwnedReadHalf},
+    net::TcpStream,
     task::JoinSet,
     time::timeout,
 };
@@ -21,6 +20,7 @@ use crate::{
     cost::{self, Cost},
     error::BenchError,
     frames::{self, Prepared, QUEUES},
+    open,
 };
 
 /// What is asked of the broker, again and again.
@@ -98,7 +98,7 @@ impl Tally {
         self.refusal = self.refusal.take().or(other.refusal);
     }
 
-    fn record(&mut self, latency: Duration, messages: u32) {
+    pub(crate) fn record(&mut self, latency: Duration, messages: u32) {
         let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         self.latencies.record(micros.max(1)).unwrap_or_default();
         self.messages += u64::from(messages);
@@ -107,10 +107,10 @@ impl Tally {
 
 /// When counting begins and ends.
 #[derive(Clone, Copy)]
-struct Window {
-    start: Instant,
-    from: Instant,
-    until: Instant,
+pub(crate) struct Window {
+    pub(crate) start: Instant,
+    pub(crate) from: Instant,
+    pub(crate) until: Instant,
 }
 
 /// How long a peer may be silent after the last request.
@@ -129,7 +129,7 @@ pub(crate) async fn run(load: &Load) -> Result<Measured, BenchError> {
                 loops.spawn(async move { closed(&load, number, in_flight, window).await });
             }
         }
-        Pace::PerSecond(rate) => open(load, rate, window, &mut loops).await?,
+        Pace::PerSecond(rate) => open::start(load, rate, window, &mut loops).await?,
     }
     tokio::time::sleep_until(window.from.into()).await;
     let before = Spent::read(load.pid)?;
@@ -176,13 +176,13 @@ impl Spent {
     }
 }
 
-fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 impl Load {
-    fn prepared(&self, number: u32) -> Result<Prepared, BenchError> {
+    pub(crate) fn prepared(&self, number: u32) -> Result<Prepared, BenchError> {
         let queue = i32::try_from(number).unwrap_or(0).rem_euclid(QUEUES);
         match self.work {
             Work::Send(bytes) => Prepared::send(&self.topic, queue, bytes, self.serialization),
@@ -246,7 +246,7 @@ async fn closed(
 }
 
 /// When the request that a frame answers was made, and how many messages it stands for.
-fn take(
+pub(crate) fn take(
     load: &Load,
     answer: &[u8],
     asked: &mut Asked,
@@ -274,83 +274,58 @@ fn take(
     (since, 0)
 }
 
-/// Readers as tasks, and one thread that lets requests go at their times.
-///
-/// A thread, because timers of the executor are no finer than a millisecond.
-async fn open(
-    load: &Load,
-    rate: u32,
-    window: Window,
-    loops: &mut JoinSet<Result<Tally, BenchError>>,
-) -> Result<(), BenchError> {
-    let mut lanes = Vec::new();
-    for number in 0..load.connections {
-        let stream = TcpStream::connect(load.broker).await?;
-        stream.set_nodelay(true)?;
-        let (reader, writer) = stream.into_split();
-        let asked = Arc::new(Mutex::new(Asked::default()));
-        loops.spawn(read_all(load.clone(), reader, Arc::clone(&asked), window));
-        lanes.push((number, load.prepared(number)?, writer, asked));
-    }
-    let gap = Duration::from_secs(1) / rate.max(1);
-    std::thread::spawn(move || {
-        let mut output = BytesMut::new();
-        for turn in 0_u32.. {
-            let intended = window.start + gap * turn;
-            if window.until <= intended {
-                break;
-            }
-            let which = usize::try_from(turn).unwrap_or(0) % lanes.len().max(1);
-            let Some((number, prepared, writer, asked)) = lanes.get_mut(which) else { break };
-            std::thread::sleep(intended.saturating_duration_since(Instant::now()));
-            let opaque = asked.lock().unwrap_or_else(PoisonError::into_inner).ask(intended);
-            prepared.put(opaque, u64::from(*number), now_ms(), &mut output);
-            while !output.is_empty() {
-                match writer.try_write(&output) {
-                    Ok(bytes) => output.advance(bytes),
-                    Err(full) if full.kind() == std::io::ErrorKind::WouldBlock => {
-                        std::thread::sleep(Duration::from_micros(20));
-                    }
-                    Err(_) => return,
-                }
-            }
-        }
-        // A writer that is merely dropped would end the connection before its last answers.
-        lanes.into_iter().for_each(|(_, _, writer, _)| writer.forget());
-    });
-    Ok(())
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::echo;
 
-/// Reads answers until all that was asked in the window is answered.
-async fn read_all(
-    load: Load,
-    mut reader: OwnedReadHalf,
-    asked: Arc<Mutex<Asked>>,
-    window: Window,
-) -> Result<Tally, BenchError> {
-    let mut tally = Tally::default();
-    let mut input = BytesMut::with_capacity(64 << 10);
-    loop {
-        if window.until <= Instant::now()
-            && asked.lock().unwrap_or_else(PoisonError::into_inner).unanswered() == 0
-        {
-            return Ok(tally);
-        }
-        // Wakes now and then to see whether the window is over.
-        match timeout(Duration::from_millis(100), reader.read_buf(&mut input)).await {
-            Ok(Ok(0)) => return Err(BenchError::Closed(load.broker)),
-            Ok(read) => read?,
-            Err(_) => continue,
+    async fn on_the_echo(pace: Pace) -> Measured {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let broker = listener.local_addr().unwrap();
+        tokio::spawn(echo::serve(listener));
+        let load = Load {
+            broker,
+            topic: "t".to_owned(),
+            work: Work::Send(100),
+            pace,
+            connections: 3,
+            serialization: Serialization::Binary,
+            warm_up: Duration::ZERO,
+            measure: Duration::from_millis(60),
+            pid: None,
         };
-        let now = Instant::now();
-        while let Some(bytes) = frame::frame_bytes(&input)?.filter(|bytes| *bytes <= input.len()) {
-            let answer = input.get(..bytes).unwrap_or_default();
-            let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
-            let (since, messages) = take(&load, answer, &mut asked, &mut tally);
-            if let Some(since) = since.filter(|since| window.from <= *since && 0 < messages) {
-                tally.record(now.saturating_duration_since(since), messages);
-            }
-            input.advance(bytes);
-        }
+        run(&load).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_closed_loop_counts_every_answer_once() {
+        let tally = on_the_echo(Pace::InFlight(4)).await.tally;
+        assert!(0 < tally.messages);
+        assert_eq!((tally.latencies.len(), tally.refused), (tally.messages, 0));
+    }
+
+    #[tokio::test]
+    async fn an_open_loop_asks_what_was_offered_however_late() {
+        let tally = on_the_echo(Pace::PerSecond(2_000)).await.tally;
+        assert_eq!((tally.messages, tally.latencies.len(), tally.refused), (120, 120, 0));
+    }
+
+    #[tokio::test]
+    async fn a_broker_that_is_not_there_is_an_error() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let broker = listener.local_addr().unwrap();
+        drop(listener);
+        let load = Load {
+            broker,
+            topic: "t".to_owned(),
+            work: Work::Pull(32, 10),
+            pace: Pace::InFlight(1),
+            connections: 1,
+            serialization: Serialization::Json,
+            warm_up: Duration::ZERO,
+            measure: Duration::from_millis(1),
+            pid: None,
+        };
+        assert!(run(&load).await.is_err());
     }
 }

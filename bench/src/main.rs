@@ -25,6 +25,7 @@ mod frames;
 mod jars;
 mod load;
 mod machine;
+mod open;
 mod page;
 mod peers;
 mod program;
