@@ -2,7 +2,8 @@
 //!
 //! Source: `broker/processor/ConsumerManageProcessor.java`.
 
-use protocol::{Fields, ResponseCode, body::ConsumeType, request, response};
+use protocol::{Fields, ResponseCode, Text, body::ConsumeType, request, response};
+use store::Store;
 
 use crate::{
     broker::Broker,
@@ -44,15 +45,7 @@ pub(crate) fn update(
     {
         return Ok(Reply::Answer(answer.with_remark("Offset has been previously reset")));
     }
-    let committer = broker.committer(asked, group);
-    let taken = broker.offsets.commit(
-        group,
-        (topic, header.queue_id),
-        header.commit_offset,
-        committer,
-        asked.now.wall_ms,
-    );
-    if !taken {
+    if !broker.commit(asked, group, (topic, header.queue_id), header.commit_offset) {
         tracing::info!(%group, %topic, queue = header.queue_id, offset = header.commit_offset,
             "a late commit of a former owner was ignored");
     }
@@ -84,7 +77,30 @@ pub(crate) fn query(
     Ok(Reply::Answer(asked.command.answer(ResponseCode::SUCCESS).with_fields(fields)))
 }
 
+/// How far a group can have consumed a queue. No limit is known for one that is not here.
+pub(crate) fn consumable_to(store: &Store, topic: &str, queue_id: i32) -> i64 {
+    if store.has_queue(topic, queue_id) { store.next_offset(topic, queue_id) } else { i64::MAX }
+}
+
 impl Broker {
+    /// Commits what somebody asks for. False if it was ignored.
+    ///
+    /// Differs from Java, which commits offsets beyond the end of a queue, too. After a power cut
+    /// took the tail of the log a member still tells how far it had been, and whoever takes the
+    /// queue over from it would skip the messages that were stored in those places since.
+    pub(crate) fn commit(
+        &mut self,
+        asked: &Asked,
+        group: &Text,
+        (topic, queue_id): (&Text, i32),
+        offset: i64,
+    ) -> bool {
+        let offset = offset.min(consumable_to(&self.store, topic, queue_id));
+        let committer = self.committer(asked, group);
+        let now_ms = asked.now.wall_ms;
+        self.offsets.commit(group, (topic, queue_id), offset, committer, now_ms)
+    }
+
     /// In what capacity somebody commits an offset of a group.
     pub(crate) fn committer(&self, asked: &Asked, group: &str) -> Committer {
         let pushes = self.peers.group(group).is_some_and(|members| {

@@ -235,9 +235,7 @@ impl Broker {
         let (group, queue) = (&header.consumer_group, (&header.topic, header.queue_id));
         self.offsets.pulled(group, queue, next_offset);
         if header.sys_flag & flags::COMMIT_OFFSET != 0 && 0 <= header.commit_offset {
-            let committer = self.committer(asked, group);
-            let now_ms = asked.now.wall_ms;
-            self.offsets.commit(group, queue, header.commit_offset, committer, now_ms);
+            self.commit(asked, group, queue, header.commit_offset);
         }
     }
 

@@ -2,13 +2,14 @@
 //! offsets have no gaps.
 //!
 //! Cite: checkers.md C06. Seen: in an answer to a send, in a delivery, in a pull, in the queue at
-//! the end.
+//! the end. A listener may be given what its client pulled long before: such a sighting only says
+//! that the record was there once, after it was sent and after the client began to run.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use crate::{
-    history::{Content, History, Outcome},
-    ids::{MessageId, Moment, QueueId},
+    history::{Content, Delivery, History, Outcome},
+    ids::{MessageId, Moment, NodeId, QueueId},
     ledger::{Fate, Ledger},
     promises::{Ack, Flush, Guarantee},
     verdict::{Findings, Pointer},
@@ -73,8 +74,9 @@ fn sightings(history: &History) -> Vec<Sighting> {
             see(queue, offset, &send.content, span, Some(ack), Pointer::Send(number));
         }
     }
+    let pulled = Pulled::new(history);
     for (number, one) in history.deliveries.iter().enumerate() {
-        let (span, pointer) = ((one.began, one.began), Pointer::Delivery(number));
+        let (span, pointer) = ((pulled.earliest(one), one.began), Pointer::Delivery(number));
         see(one.queue, one.offset, &one.content, span, None, pointer);
     }
     for (number, pull) in history.pulls.iter().enumerate() {
@@ -90,6 +92,35 @@ fn sightings(history: &History) -> Vec<Sighting> {
         }
     }
     all
+}
+
+/// When what listeners were given can have been pulled.
+struct Pulled {
+    sent: BTreeMap<MessageId, Moment>,
+    booted: BTreeMap<NodeId, Vec<Moment>>,
+}
+
+impl Pulled {
+    fn new(history: &History) -> Self {
+        let (mut sent, mut booted) = (BTreeMap::new(), BTreeMap::new());
+        for send in &history.sends {
+            if let Some(message) = send.content.message {
+                sent.entry(message).or_insert(send.invoked);
+            }
+        }
+        for boot in &history.boots {
+            booted.entry(boot.node).or_insert_with(Vec::new).push(boot.at);
+        }
+        Self { sent, booted }
+    }
+
+    /// Not before the message was sent, and not before its client began to run.
+    fn earliest(&self, one: &Delivery) -> Moment {
+        let sent = one.content.message.and_then(|message| self.sent.get(&message).copied());
+        let boots = self.booted.get(&one.consumer).map_or(&[][..], Vec::as_slice);
+        let booted = boots.iter().copied().filter(|&at| at <= one.began).max();
+        sent.max(booted).unwrap_or_default().min(one.began)
+    }
 }
 
 fn conflict(
@@ -185,6 +216,30 @@ mod tests {
             let findings = check(&sample.history);
             assert_eq!((findings.broken(), findings.excuses.len()), (broken, excuses));
         }
+    }
+
+    #[test]
+    fn a_message_that_waited_in_its_client_through_a_power_cut_says_what_the_offset_was_before() {
+        for (cut_ms, broken) in [(2_000, 0), (60_000, 1)] {
+            let mut sample = Sample::new(Flush::Async);
+            sample.acked(1_000, 1, 0);
+            sample.fault(cut_ms, FaultKind::PowerCut);
+            sample.acked(5_000, 2, 0);
+            sample.delivered(8_000, 1, 0);
+            sample.ends_with(&[2]);
+            assert_eq!(check(&sample.history).broken(), broken, "cut at {cut_ms} ms");
+        }
+    }
+
+    #[test]
+    fn a_client_that_began_after_the_offset_was_given_anew_cannot_have_kept_the_old_message() {
+        let mut sample = Sample::new(Flush::Async);
+        sample.acked(1_000, 1, 0);
+        sample.fault(2_000, FaultKind::PowerCut);
+        sample.acked(5_000, 2, 0);
+        sample.boots(sample.consumer, 6_000);
+        sample.delivered(8_000, 1, 0);
+        assert_eq!(check(&sample.history).broken(), 1);
     }
 
     #[test]

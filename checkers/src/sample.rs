@@ -116,6 +116,13 @@ impl Sample {
         self.history.boots.push(boot);
     }
 
+    /// A restart of a client.
+    pub(crate) fn boots(&mut self, node: NodeId, ms: u64) {
+        let at = Moment::from_ms(ms);
+        let boot = Boot { node, at, ready: Some(at), refused: None, first: false };
+        self.history.boots.push(boot);
+    }
+
     /// The queue at the end: these messages from offset 0 on.
     pub(crate) fn ends_with(&mut self, numbers: &[u64]) -> &mut QueueEnd {
         let record = |(place, &number): (usize, &u64)| EndRecord {

@@ -177,6 +177,20 @@ fn offsets_are_asked_and_told() {
 }
 
 #[test]
+fn an_offset_beyond_the_end_of_its_queue_is_lowered_to_it() {
+    let mut room = Room::new();
+    room.topic("orders", 1);
+    for _ in 0..3 {
+        room.send("orders", 0, "x");
+    }
+    room.join(CONSUMER, "c1", "g", &["orders"]);
+    assert_eq!(0, room.commit(CONSUMER, "g", "orders", 9).code);
+    assert_eq!(Some(3), room.offset("g", "orders", 0), "what comes next was not consumed");
+    room.commit(CONSUMER, "g", "orders", 2);
+    assert_eq!(Some(2), room.offset("g", "orders", 0));
+}
+
+#[test]
 fn who_left_does_not_take_back_what_its_successor_has_done() {
     let mut room = Room::new();
     room.topic("orders", 1);
