@@ -3,7 +3,6 @@
 //! Source: `broker/processor/ConsumerManageProcessor.java`.
 
 use protocol::{Fields, ResponseCode, Text, body::ConsumeType, request, response};
-use store::Store;
 
 use crate::{
     broker::Broker,
@@ -77,17 +76,13 @@ pub(crate) fn query(
     Ok(Reply::Answer(asked.command.answer(ResponseCode::SUCCESS).with_fields(fields)))
 }
 
-/// How far a group can have consumed a queue. No limit is known for one that is not here.
-pub(crate) fn consumable_to(store: &Store, topic: &str, queue_id: i32) -> i64 {
-    if store.has_queue(topic, queue_id) { store.next_offset(topic, queue_id) } else { i64::MAX }
-}
-
 impl Broker {
     /// Commits what somebody asks for. False if it was ignored.
     ///
     /// Differs from Java, which commits offsets beyond the end of a queue, too. After a power cut
-    /// took the tail of the log a member still tells how far it had been, and whoever takes the
-    /// queue over from it would skip the messages that were stored in those places since.
+    /// took the tail of the log, or a new disk the place of the old one, a member still tells how
+    /// far it had been; whoever takes the queue over from it would skip the messages that were
+    /// stored in those places since, and could not go back as long as there are none.
     pub(crate) fn commit(
         &mut self,
         asked: &Asked,
@@ -95,7 +90,7 @@ impl Broker {
         (topic, queue_id): (&Text, i32),
         offset: i64,
     ) -> bool {
-        let offset = offset.min(consumable_to(&self.store, topic, queue_id));
+        let offset = offset.min(self.store.next_offset(topic, queue_id));
         let committer = self.committer(asked, group);
         let now_ms = asked.now.wall_ms;
         self.offsets.commit(group, (topic, queue_id), offset, committer, now_ms)

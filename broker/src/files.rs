@@ -10,7 +10,7 @@ use protocol::{
     json::Style,
 };
 
-use crate::{broker::Broker, consumer_offsets::consumable_to, event::Table};
+use crate::{broker::Broker, event::Table};
 
 /// A saved table that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +83,9 @@ impl Broker {
     /// After every table is loaded: offsets beyond the end of their queue are lowered to it.
     pub fn reconcile(&mut self) {
         let store = &self.store;
-        let lowered = self.offsets.lower_to(|topic, queue| consumable_to(store, topic, queue));
+        let lowered = self.offsets.lower_to(|topic, queue| {
+            if store.has_queue(topic, queue) { store.next_offset(topic, queue) } else { i64::MAX }
+        });
         if 0 < lowered {
             tracing::warn!(lowered, "consumer offsets were beyond the end of their queues");
         }

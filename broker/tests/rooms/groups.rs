@@ -191,6 +191,18 @@ fn an_offset_beyond_the_end_of_its_queue_is_lowered_to_it() {
 }
 
 #[test]
+fn a_queue_that_lost_everything_is_begun_at_its_beginning_by_whoever_comes() {
+    let mut room = Room::new();
+    room.topic("orders", 1);
+    room.join(CONSUMER, "c1", "g", &["orders"]);
+    room.join(OTHER, "c2", "g", &["orders"]);
+    room.commit(CONSUMER, "g", "orders", 40);
+    assert_eq!(Some(0), room.offset("g", "orders", 0), "told by one who knew the old disk");
+    room.commit(OTHER, "g", "orders", 0);
+    assert_eq!(Some(0), room.offset("g", "orders", 0));
+}
+
+#[test]
 fn who_left_does_not_take_back_what_its_successor_has_done() {
     let mut room = Room::new();
     room.topic("orders", 1);
