@@ -129,31 +129,46 @@ fn conflict(
     findings: &mut Findings,
     (known, next): (&Sighting, &Sighting),
 ) {
-    let Some(broker) = history.broker_of(known.queue) else { return };
-    let place = history.queue_words(known.queue);
-    let words = || {
-        let (offset, old, new) = (known.offset, known.words(), next.words());
-        let (then, now) = (known.to, next.to);
-        format!("offset {offset} of {place} was {old} at {then} and {new} at {now}")
-    };
-    if ledger.topic_deleted(known.queue, known.from) {
-        findings.excuse("the topic was deleted", words);
+    if history.broker_of(known.queue).is_none() {
         return;
     }
+    let words = |(old, new): (&Sighting, &Sighting)| {
+        let (offset, place) = (old.offset, history.queue_words(old.queue));
+        let ((one, then), (other, now)) = ((old.words(), old.to), (new.words(), new.to));
+        format!("offset {offset} of {place} was {one} at {then} and {other} at {now}")
+    };
+    // Where it is not known which of them was there first, either order may be the true one.
+    let orders = [(known, next), (next, known)];
+    let possible = orders.into_iter().filter(|(old, new)| old.from <= new.to);
+    let mut excuses = possible.filter_map(|order| Some((excuse(history, ledger, order)?, order)));
+    if let Some((cause, order)) = excuses.next() {
+        findings.excuse(&cause, || words(order));
+        return;
+    }
+    let mut pointers = vec![known.pointer, next.pointer, Pointer::Queue(known.queue)];
+    pointers.extend(known.identity.0.map(Pointer::Message));
+    pointers.extend(next.identity.0.map(Pointer::Message));
+    findings.violate(next.to, words((known, next)), pointers);
+}
+
+/// Why an offset that held `old` may hold `new` later.
+fn excuse(
+    history: &History,
+    ledger: &Ledger<'_>,
+    (old, new): (&Sighting, &Sighting),
+) -> Option<String> {
+    if ledger.topic_deleted(old.queue, old.from) {
+        return Some("the topic was deleted".to_owned());
+    }
+    let broker = history.broker_of(old.queue)?;
     // A consumer that is only shown flushed records has as good a claim as an ack.
     let sees_flushed_only = history
         .broker_fact(broker)
         .is_some_and(|fact| fact.flush == Flush::Sync && !fact.reads_unflushed);
-    let ack = known.ack.or_else(|| sees_flushed_only.then_some(Ack::SendOk));
-    let accepted = (known.from, known.to);
-    match ledger.fate(broker, Guarantee::OffsetBound, ack, accepted, next.to) {
-        Fate::MayBeLost(cause) => findings.excuse(&cause, words),
-        Fate::MustHold => {
-            let mut pointers = vec![known.pointer, next.pointer, Pointer::Queue(known.queue)];
-            pointers.extend(known.identity.0.map(Pointer::Message));
-            pointers.extend(next.identity.0.map(Pointer::Message));
-            findings.violate(next.to, words(), pointers);
-        }
+    let ack = old.ack.or_else(|| sees_flushed_only.then_some(Ack::SendOk));
+    match ledger.fate(broker, Guarantee::OffsetBound, ack, (old.from, old.to), new.to) {
+        Fate::MayBeLost(cause) => Some(cause),
+        Fate::MustHold => None,
     }
 }
 
@@ -227,6 +242,20 @@ mod tests {
             sample.acked(5_000, 2, 0);
             sample.delivered(8_000, 1, 0);
             sample.ends_with(&[2]);
+            assert_eq!(check(&sample.history).broken(), broken, "cut at {cut_ms} ms");
+        }
+    }
+
+    #[test]
+    fn a_message_that_was_sent_long_ago_may_take_the_place_of_one_that_a_power_cut_took() {
+        for (cut_ms, broken) in [(2_000, 0), (60_000, 1)] {
+            let mut sample = Sample::new(Flush::Async);
+            // Message 1 waits elsewhere, as delayed ones do, and comes to the queue after the cut.
+            let (ack, queue) = (Ack::SendOk, sample.other_queue);
+            sample.sent(500, 1, Outcome::Acked { ack, queue, offset: 0 });
+            sample.acked(1_000, 2, 0);
+            sample.fault(cut_ms, FaultKind::PowerCut);
+            sample.delivered(5_000, 1, 0);
             assert_eq!(check(&sample.history).broken(), broken, "cut at {cut_ms} ms");
         }
     }
