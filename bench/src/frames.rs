@@ -2,7 +2,7 @@
 //! generator must cost as little as it can, whoever answers.
 
 use bytes::{Bytes, BytesMut};
-use protocol::{Command, RequestCode, Serialization, frame, request};
+use protocol::{Command, RequestCode, Serialization, frame, request, sys_flag};
 
 use crate::error::BenchError;
 
@@ -64,15 +64,13 @@ impl Prepared {
         batch: i32,
         serialization: Serialization,
     ) -> Result<Self, BenchError> {
-        /// Bit 2: the subscription is in the request.
-        const HAS_SUBSCRIPTION: i32 = 4;
         let header = request::Pull {
             consumer_group: "bench".into(),
             topic: topic.into(),
             queue_id,
             queue_offset: QUEUE_OFFSET,
             max_messages: batch,
-            sys_flag: HAS_SUBSCRIPTION,
+            sys_flag: sys_flag::pull::SUBSCRIPTION,
             subscription: Some("*".into()),
             expression_type: Some("TAG".into()),
             ..request::Pull::default()

@@ -8,7 +8,7 @@ use std::{
 
 use broker::{Config, ConfigError, Host, Running};
 use clap::Parser;
-use protocol::properties_file::{self, PropertiesError};
+use protocol::properties_file;
 use runtime::{Disk, Runtime};
 
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
@@ -135,10 +135,7 @@ fn read(disk: &dyn Disk, path: &std::path::Path) -> Result<bytes::Bytes, Failure
     let failed =
         |error: &dyn std::fmt::Display| Failure::new(format!("{}: {error}", path.display()));
     let bytes = disk.entry(path).map_err(|error| failed(&error))?.len;
-    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-    if properties_file::BYTES_MAX < bytes {
-        return Err(failed(&PropertiesError::TooLong { bytes }));
-    }
+    properties_file::check_len(bytes).map_err(|error| failed(&error))?;
     disk.read(path).map_err(|error| failed(&error))
 }
 

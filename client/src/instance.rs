@@ -385,15 +385,19 @@ impl Instance {
     /// Tells the brokers that do not know of this consumer, or have forgotten it: a broker knows a
     /// client by its connection. `false` if one of them could not be told.
     async fn heartbeat_to_strangers(&self) -> bool {
+        let is_stranger = |address: &Text| {
+            let connected = self.wire.connected(address);
+            connected.is_none() || connected != locked(&self.greeted).get(address).copied()
+        };
+        // Asked every second, and nearly always in vain: a heartbeat is only made when it is not.
+        if !self.addresses().iter().any(|(_, _, address)| is_stranger(address)) {
+            return true;
+        }
         let consumes = |role: Arc<dyn Role>| !role.heartbeat().consumers.is_empty();
         if !self.role.role().is_some_and(consumes) {
             return true;
         }
-        self.heartbeat_to(|address| {
-            let connected = self.wire.connected(address);
-            connected.is_none() || connected != locked(&self.greeted).get(address).copied()
-        })
-        .await
+        self.heartbeat_to(is_stranger).await
     }
 
     /// `false` if a broker could not be told.

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use protocol::properties_file::{self, PropertiesError, Property, shown};
+use protocol::properties_file::{self, PropertiesError, Property, did_you_mean, in_line, shown};
 use runtime::Disk;
 use thiserror::Error;
 
@@ -32,7 +32,7 @@ pub enum ConfigError {
     #[error(transparent)]
     Text(#[from] PropertiesError),
     /// No class of RocketMQ's name server has this key.
-    #[error("unknown key `{}`{}{}", shown(key), at(*line), hint(*nearest))]
+    #[error("unknown key `{}`{}{}", shown(key), in_line(*line), did_you_mean(*nearest))]
     UnknownKey {
         /// As written.
         key: String,
@@ -42,7 +42,7 @@ pub enum ConfigError {
         nearest: Option<&'static str>,
     },
     /// A value of the wrong type or outside its limits.
-    #[error("`{key}` = `{}`{}: expected {expected}", shown(value), at(*line))]
+    #[error("`{key}` = `{}`{}: expected {expected}", shown(value), in_line(*line))]
     WrongValue {
         /// The key.
         key: &'static str,
@@ -53,14 +53,6 @@ pub enum ConfigError {
         /// What would have been right.
         expected: &'static str,
     },
-}
-
-fn at(line: usize) -> String {
-    if line == 0 { String::new() } else { format!(" in line {line}") }
-}
-
-fn hint(nearest: Option<&str>) -> String {
-    nearest.map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default()
 }
 
 /// Everything a name server can be told.
@@ -324,11 +316,7 @@ impl Config {
         path: &Path,
     ) -> Result<Vec<&'static str>, ConfigError> {
         let unreadable = |cause| ConfigError::Unreadable { cause };
-        let bytes = disk.entry(path).map_err(unreadable)?.len;
-        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-        if properties_file::BYTES_MAX < bytes {
-            return Err(PropertiesError::TooLong { bytes }.into());
-        }
+        properties_file::check_len(disk.entry(path).map_err(unreadable)?.len)?;
         let kept = self.take(&properties_file::read(&disk.read(path).map_err(unreadable)?)?)?;
         self.config_store_path = path.to_path_buf();
         Ok(kept)

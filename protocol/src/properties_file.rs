@@ -19,7 +19,7 @@ mod nearest;
 pub use nearest::nearest;
 
 /// Longest text that is read: RocketMQ's keys with values fill a fiftieth of it.
-pub const BYTES_MAX: usize = 1024 * 1024;
+pub const BYTES_MAX: u64 = 1024 * 1024;
 
 /// Why bytes are no text of keys and values.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +36,7 @@ pub enum PropertiesError {
     #[error("{bytes} bytes exceed the limit of {BYTES_MAX} bytes for a configuration")]
     TooLong {
         /// How long it is.
-        bytes: usize,
+        bytes: u64,
     },
     /// Not a text at all.
     #[error("line {line}: U+{:04X} stands in no text of keys and values", u32::from(*letter))]
@@ -61,15 +61,22 @@ pub struct Property {
     pub lines: usize,
 }
 
+/// Whether a text may be so long: asked of a file before it is read.
+///
+/// # Errors
+///
+/// If it exceeds [`BYTES_MAX`].
+pub fn check_len(bytes: u64) -> Result<(), PropertiesError> {
+    if BYTES_MAX < bytes { Err(PropertiesError::TooLong { bytes }) } else { Ok(()) }
+}
+
 /// Reads a whole text.
 ///
 /// # Errors
 ///
 /// The first line with an escape or a character that is none; or that it is too long.
 pub fn read(bytes: &[u8]) -> Result<Vec<Property>, PropertiesError> {
-    if BYTES_MAX < bytes.len() {
-        return Err(PropertiesError::TooLong { bytes: bytes.len() });
-    }
+    check_len(bytes.len() as u64)?;
     let text = decode(bytes);
     let mut properties = Vec::new();
     let mut pending: Option<(String, usize)> = None;
@@ -218,6 +225,18 @@ pub fn shown(text: &str) -> String {
     shown
 }
 
+/// ` in line 7`, as a message says where a property stands; nothing for line 0, which is no file's.
+#[must_use]
+pub fn in_line(line: usize) -> String {
+    if line == 0 { String::new() } else { format!(" in line {line}") }
+}
+
+/// The end of a message about an unknown key, if a known one was probably meant.
+#[must_use]
+pub fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default()
+}
+
 /// Lines that read back as these keys and values.
 ///
 /// Differs from Java, which escapes nothing: a value with a backslash reads back as another one,
@@ -288,7 +307,7 @@ mod tests {
         let binary = "line 1: U+007F stands in no text of keys and values";
         assert_eq!(binary, told(b"\x7fELF\x02\x01\x01\0\0"));
         let long = "1048577 bytes exceed the limit of 1048576 bytes for a configuration";
-        assert_eq!(long, told(&vec![b'#'; BYTES_MAX + 1]));
+        assert_eq!(long, told(&vec![b'#'; (1 << 20) + 1]));
         assert_eq!("line 2: U+0000 stands in no text of keys and values", told(b"# x\na=\0"));
     }
 

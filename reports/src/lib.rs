@@ -18,7 +18,7 @@ pub use page::page;
 pub use run::{End, RunSummary};
 pub use story::text;
 pub use sweep::{SeedResult, Sweep};
-pub use traffic::Traffic;
+pub use traffic::{Traffic, seconds};
 
 #[cfg(test)]
 mod tests;

@@ -82,7 +82,7 @@ pub(crate) fn commas(number: u64) -> String {
 
 /// Milliseconds as seconds: `12.3 s`.
 #[must_use]
-pub(crate) fn seconds(ms: u64) -> String {
+pub fn seconds(ms: u64) -> String {
     format!("{}.{} s", commas(ms / 1_000), ms / 100 % 10)
 }
 

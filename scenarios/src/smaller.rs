@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
+    cluster::{Broker, NameServer},
     fault::{Fault, Unsynced},
     plan::Plan,
     workload::{Producer, Sharing, Way},
@@ -88,47 +89,40 @@ impl List<'_> {
             });
         }
         for place in 0..self.from.workload.consumers.len() {
-            let name = self.from.workload.consumers[place].name.clone();
+            let name = &self.from.workload.consumers[place].name;
             self.add(name, |plan| drop(plan.workload.consumers.remove(place)));
         }
         for place in 0..self.from.workload.producers.len() {
-            let name = self.from.workload.producers[place].name.clone();
+            let name = &self.from.workload.producers[place].name;
             self.add(name, |plan| drop(plan.workload.producers.remove(place)));
         }
     }
 
     fn servers(&mut self) {
         let cluster = &self.from.cluster;
-        for name in cluster.brokers.iter().map(|one| one.name.clone()).collect::<Vec<_>>() {
-            self.add(name.clone(), |plan| {
-                plan.cluster.brokers.retain(|one| one.name != name);
+        for Broker { name, .. } in &cluster.brokers {
+            self.add(name, |plan| {
+                // A list that becomes empty would mean all brokers.
+                plan.cluster.topics.retain(|topic| topic.brokers != [name.as_str()]);
                 for topic in &mut plan.cluster.topics {
-                    // A list that becomes empty would mean all brokers.
-                    let held_it_alone = topic.brokers == [name.clone()];
-                    topic.brokers.retain(|one| *one != name);
-                    if held_it_alone {
-                        topic.queues = 0;
-                    }
+                    topic.brokers.retain(|one| one != name);
                 }
-                plan.cluster.topics.retain(|topic| topic.queues != 0);
+                plan.cluster.brokers.retain(|one| one.name != *name);
             });
         }
         if 1 < cluster.name_servers.len() {
-            for name in cluster.name_servers.iter().map(|one| one.name.clone()).collect::<Vec<_>>()
-            {
-                self.add(name.clone(), |plan| {
-                    plan.cluster.name_servers.retain(|one| one.name != name);
-                });
+            for NameServer { name, .. } in &cluster.name_servers {
+                self.add(name, |plan| plan.cluster.name_servers.retain(|one| one.name != *name));
             }
         }
     }
 
     fn topics(&mut self) {
         for place in 0..self.from.cluster.topics.len() {
-            let name = self.from.cluster.topics[place].name.clone();
+            let name = &self.from.cluster.topics[place].name;
             self.add(format!("topic {name}"), |plan| {
                 plan.cluster.topics.remove(place);
-                plan.workload.admin.retain(|op| !op.names_topic(&name));
+                plan.workload.admin.retain(|op| !op.names_topic(name));
             });
             self.add(format!("all queues of {name} but one"), |plan| {
                 plan.cluster.topics[place].queues = 1;
@@ -170,7 +164,7 @@ impl List<'_> {
 
     fn producers(&mut self) {
         for place in 0..self.from.workload.producers.len() {
-            let name = self.from.workload.producers[place].name.clone();
+            let name = &self.from.workload.producers[place].name;
             let mut change = |what: &str, change: fn(&mut Producer)| {
                 self.add(format!("{what} of {name}"), |plan| {
                     change(&mut plan.workload.producers[place]);
@@ -220,7 +214,7 @@ impl List<'_> {
             all.for_each(|one| one.sharing = Sharing::Averagely);
         });
         for place in 0..self.from.workload.consumers.len() {
-            let name = self.from.workload.consumers[place].name.clone();
+            let name = &self.from.workload.consumers[place].name;
             self.add(format!("all subscriptions of {name}'s group but one"), |plan| {
                 let group = plan.workload.consumers[place].group.clone();
                 let members = plan.workload.consumers.iter_mut();
@@ -233,7 +227,7 @@ impl List<'_> {
 
     fn brokers(&mut self) {
         for place in 0..self.from.cluster.brokers.len() {
-            let name = self.from.cluster.brokers[place].name.clone();
+            let name = &self.from.cluster.brokers[place].name;
             self.add(format!("all properties of {name}"), |plan| {
                 plan.cluster.brokers[place].properties.clear();
             });
@@ -351,7 +345,7 @@ mod tests {
     use super::*;
     use crate::draw;
 
-    /// How much there is of a plan; every cut must lower it.
+    /// How much there is of a plan.
     fn weight(plan: &Plan) -> u64 {
         let text = serde_json::to_value(plan).unwrap();
         fn sum(value: &serde_json::Value) -> u64 {

@@ -13,13 +13,12 @@ mod value;
 
 use std::{
     collections::BTreeMap,
-    fmt,
     ops::Deref,
     path::{Path, PathBuf},
 };
 
 use bytes::Bytes;
-use protocol::properties_file::{self, PropertiesError, shown};
+use protocol::properties_file::{self, PropertiesError, did_you_mean, in_line, shown};
 
 pub use keys::{KEYS, Key, Settings};
 pub use times::{DelayLevels, Hours};
@@ -32,7 +31,7 @@ pub enum ConfigError {
     #[error(transparent)]
     Text(#[from] PropertiesError),
     /// A key that RocketMQ does not have.
-    #[error("unknown key `{}`{}{}", shown(key), at(*line), Hint(nearest.as_deref()))]
+    #[error("unknown key `{}`{}{}", shown(key), in_line(*line), did_you_mean(nearest.as_deref()))]
     UnknownKey {
         /// The key.
         key: String,
@@ -42,7 +41,7 @@ pub enum ConfigError {
         nearest: Option<String>,
     },
     /// A value of the wrong type.
-    #[error("`{key}` = `{}`{}: expected {expected}", shown(value), at(*line))]
+    #[error("`{key}` = `{}`{}: expected {expected}", shown(value), in_line(*line))]
     WrongValue {
         /// The key.
         key: String,
@@ -65,21 +64,6 @@ pub enum ConfigError {
     /// A size that no store can have.
     #[error(transparent)]
     Store(#[from] store::ConfigError),
-}
-
-fn at(line: usize) -> String {
-    if line == 0 { String::new() } else { format!(" in line {line}") }
-}
-
-struct Hint<'a>(Option<&'a str>);
-
-impl fmt::Display for Hint<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(nearest) => write!(f, "; did you mean `{nearest}`?"),
-            None => Ok(()),
-        }
-    }
 }
 
 /// What the configuration cannot know by itself and takes from the host when a key is empty.

@@ -55,7 +55,7 @@ pub(crate) fn changed(bytes: &[u8], changes: &[Change]) -> Vec<u8> {
 }
 
 /// A frame around any header and body.
-fn framed(serialization: u8, header: &[u8], body: &[u8]) -> BytesMut {
+pub(crate) fn framed(serialization: u8, header: &[u8], body: &[u8]) -> BytesMut {
     let mut frame = BytesMut::new();
     frame.put_u32(u32::try_from(4 + header.len() + body.len()).unwrap());
     frame.put_u32(u32::from(serialization) << 24 | u32::try_from(header.len()).unwrap());

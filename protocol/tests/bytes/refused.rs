@@ -1,23 +1,16 @@
 //! What no frame may be: each is refused with an error that names the thing, the value and the
 //! limit. What Java reads leniently and we do too has its test here as well.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use protocol::{
     Command,
     frame::{FrameError, frame_bytes, put_frame, take_frame},
 };
 
+use crate::hostile::framed;
+
 const JSON: u8 = 0;
 const BINARY: u8 = 1;
-
-fn framed(serialization: u8, header: &[u8], body: &[u8]) -> BytesMut {
-    let mut frame = BytesMut::new();
-    frame.put_u32(u32::try_from(4 + header.len() + body.len()).unwrap());
-    frame.put_u32(u32::from(serialization) << 24 | u32::try_from(header.len()).unwrap());
-    frame.extend_from_slice(header);
-    frame.extend_from_slice(body);
-    frame
-}
 
 fn taken(mut frame: BytesMut) -> Result<Option<Command>, FrameError> {
     take_frame(&mut frame)

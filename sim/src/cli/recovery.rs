@@ -1,7 +1,7 @@
 //! How long the clusters of a sweep took to recover: from the heal until everything was consumed.
 
 use hdrhistogram::Histogram;
-use reports::Sweep;
+use reports::{Sweep, seconds};
 
 /// Times are kept to three digits.
 const DIGITS: u8 = 3;
@@ -25,10 +25,6 @@ pub(super) fn line(sweep: &Sweep) -> Option<String> {
         at(0.99),
         seconds(longest),
     ))
-}
-
-fn seconds(ms: u64) -> String {
-    format!("{}.{} s", ms / 1000, ms % 1000 / 100)
 }
 
 #[cfg(test)]

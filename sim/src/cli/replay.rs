@@ -115,6 +115,14 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), CliError> {
     }
 }
 
+/// Puts a file of our own in the place of another.
+#[expect(clippy::disallowed_methods, reason = "reports are files of the person's")]
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), CliError> {
+    let error =
+        |cause| CliError::File { what: "cannot replace", path: to.display().to_string(), cause };
+    std::fs::rename(from, to).map_err(error)
+}
+
 /// Removes a file of our own.
 #[expect(clippy::disallowed_methods, reason = "a file of our own, beside the simulated world")]
 pub(super) fn remove(path: &Path) -> Result<(), CliError> {

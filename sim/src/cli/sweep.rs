@@ -21,8 +21,11 @@ use crate::world::locked;
 /// With fewer seeds than this a situation that was not reached is no failure.
 const PROBES_FROM: usize = 1000;
 
-/// After so many seeds what is known is written down, so that an interrupted sweep can go on.
-const KEEP_EVERY: u64 = 50;
+/// What is known is written down about so often, so that an interrupted sweep can go on.
+const KEPT_TIMES: u64 = 50;
+
+/// But not before so many more seeds were played.
+const KEEP_EVERY_MIN: u64 = 50;
 
 /// The scenario that a seed plays in a sweep: all of them in turn.
 pub(super) fn scenario_of(seed: u64, asked: Option<&str>) -> String {
@@ -99,6 +102,7 @@ fn play_all(
     let program = workers::myself()?;
     let (done, bad) = (AtomicU64::new(0), AtomicU64::new(0));
     let (sum, error) = (Mutex::new(known), Mutex::new(None));
+    let keep_every = (seeds.len() as u64 / KEPT_TIMES).max(KEEP_EVERY_MIN);
     let one = |number: u64| -> Result<bool, CliError> {
         let Some(seed) = usize::try_from(number).ok().and_then(|at| seeds.get(at)) else {
             return Ok(false);
@@ -111,7 +115,12 @@ fn play_all(
             words::bad_seed(&outcome);
         }
         let done = done.fetch_add(1, Relaxed) + 1;
-        keep(sweep, &sum, outcome, done)?;
+        let mut sum = locked(&sum);
+        sum.add(outcome);
+        if let Some(path) = sweep.json.as_deref().filter(|_| done.is_multiple_of(keep_every)) {
+            keep(path, &sum)?;
+        }
+        drop(sum);
         bar.show(done, bad.load(Relaxed));
         Ok(kept || !sweep.fail_fast)
     };
@@ -128,19 +137,15 @@ fn play_all(
     }
 }
 
-/// Adds one outcome, and now and then writes all of them down.
-fn keep(
-    sweep: &Sweep,
-    sum: &Mutex<reports::Sweep>,
-    outcome: SeedResult,
-    done: u64,
-) -> Result<(), CliError> {
-    let mut sum = locked(sum);
-    sum.add(outcome);
-    match &sweep.json {
-        Some(path) if done.is_multiple_of(KEEP_EVERY) => replay::write(path, &sum.json()),
-        _ => Ok(()),
+/// Writes what is known. An interruption meanwhile leaves what was written before.
+fn keep(path: &Path, sum: &reports::Sweep) -> Result<(), CliError> {
+    // Nothing takes the place of a pipe or of a link such as /dev/stdout.
+    if path.is_symlink() || (path.exists() && !path.is_file()) {
+        return Ok(());
     }
+    let begun = path.with_extension("begun");
+    replay::write(&begun, &sum.json())?;
+    replay::rename(&begun, path)
 }
 
 /// One small plan for each kind of failure.
