@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    history::{AdminDeed, Consumed, Delivery, History, Mode},
+    history::{AdminDeed, Consumed, Delivery, History, Mode, Rebalance},
     ids::{GroupId, MessageId, Moment, NodeId, QueueId},
     verdict::{Findings, Pointer},
 };
@@ -17,6 +17,10 @@ use crate::{
 /// How long after its end a cause may still show, in milliseconds: a connection is noticed to be
 /// dead, a commit that was due is made.
 const LINGER_MS: u64 = 15_000;
+
+/// How long two members may hold one queue by different lists of members, in milliseconds: each
+/// looks at its share anew after this time, told or not.
+const SHARED_MS: u64 = 20_000;
 
 /// Every message that a group consumed.
 #[must_use]
@@ -158,8 +162,11 @@ fn holders(history: &History) -> BTreeMap<(GroupId, Option<NodeId>), Causes<'_>>
 
 fn causes_of(history: &History, group: GroupId) -> (Vec<Moment>, Vec<Moment>) {
     let mut spans: Vec<(Moment, Moment)> = Vec::new();
-    for one in history.rebalances.iter().filter(|one| one.group == group) {
-        spans.push((one.at, one.at));
+    let mut changes: Vec<&Rebalance> =
+        history.rebalances.iter().filter(|one| one.group == group).collect();
+    changes.sort_by_key(|one| one.at);
+    for (place, one) in changes.iter().enumerate() {
+        spans.push((one.at, shared_until(&changes, place)));
     }
     let members: Vec<NodeId> = history
         .rebalances
@@ -192,10 +199,30 @@ fn causes_of(history: &History, group: GroupId) -> (Vec<Moment>, Vec<Moment>) {
     (starts, ends)
 }
 
+/// Until when a queue of a member's new share is another's as well.
+fn shared_until(changes: &[&Rebalance], place: usize) -> Moment {
+    let new = changes[place];
+    let shared = |other: &Rebalance| other.queues.iter().any(|queue| new.queues.contains(queue));
+    let (before, after) = changes.split_at(place);
+    let mut known = BTreeSet::from([new.consumer]);
+    let others: BTreeSet<NodeId> = before
+        .iter()
+        .rev()
+        .filter(|other| known.insert(other.consumer) && shared(other))
+        .map(|other| other.consumer)
+        .collect();
+    if others.is_empty() {
+        return new.at;
+    }
+    let latest = new.at.plus_ms(SHARED_MS);
+    let parted = |later: &&&Rebalance| others.contains(&later.consumer) && !shared(later);
+    after.iter().find(parted).map_or(latest, |later| later.at.min(latest))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{FaultKind, promises::Flush, sample::Sample};
+    use crate::{FaultKind, NodeKind, promises::Flush, sample::Sample};
 
     #[test]
     fn a_message_consumed_once_passes_also_after_failures() {
@@ -279,5 +306,23 @@ mod tests {
         sample.delivered(10, 1, 0);
         sample.delivered(20, 1, 1);
         assert!(check(&sample.history).kept());
+    }
+
+    /// Two members with different lists of members hold one queue from 1 s on.
+    #[test]
+    fn a_queue_of_two_members_explains_duplicates_until_they_look_again() {
+        let duplicates_from = |ms| {
+            let mut sample = Sample::new(Flush::Async);
+            let other = sample.history.add_node("consumer-1", NodeKind::Consumer);
+            for (ms, consumer) in [(900, sample.consumer), (1_000, other)] {
+                let (at, group, queues) = (Moment::from_ms(ms), sample.group, vec![sample.queue]);
+                sample.history.rebalances.push(Rebalance { consumer, group, at, queues });
+            }
+            sample.delivered(ms, 1, 0);
+            sample.delivered(ms + 2_000, 1, 0);
+            check(&sample.history).broken()
+        };
+        assert_eq!(duplicates_from(35_000), 0);
+        assert_eq!(duplicates_from(37_000), 1);
     }
 }
