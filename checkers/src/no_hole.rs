@@ -54,6 +54,8 @@ struct View<'a> {
     consumed: BTreeSet<(GroupId, MessageId)>,
     /// Every (group, message) that is a dead letter.
     dead: BTreeSet<(GroupId, MessageId)>,
+    /// Where the copies of a message lie that a group sent back.
+    copies: BTreeMap<(GroupId, MessageId), Vec<(QueueId, i64)>>,
     /// The last delivery of a message to a group whose listener wanted it again.
     wanted_again: BTreeMap<(GroupId, MessageId), &'a Delivery>,
     committed: BTreeMap<(GroupId, QueueId), &'a GroupEnd>,
@@ -70,6 +72,7 @@ impl<'a> View<'a> {
             first: BTreeMap::new(),
             consumed: BTreeSet::new(),
             dead: BTreeSet::new(),
+            copies: BTreeMap::new(),
             wanted_again: BTreeMap::new(),
             committed: BTreeMap::new(),
             sent: BTreeMap::new(),
@@ -91,17 +94,32 @@ impl<'a> View<'a> {
                 _ => {}
             }
         }
-        for end in &history.queue_ends {
-            let topic = history.queue_fact(end.queue).map(|fact| history.topic_name(fact.topic));
-            let group = topic.and_then(|topic| topic.strip_prefix("%DLQ%"));
-            let Some(group) = group.and_then(|name| history.groups.find(name)) else { continue };
-            let messages = end.records.iter().filter_map(|record| record.content.message);
-            view.dead.extend(messages.map(|message| (GroupId(group), message)));
-        }
+        view.find_copies();
         for end in &history.group_ends {
             view.committed.insert((end.group, end.queue), end);
         }
         view
+    }
+
+    /// Finds dead letters, and copies that wait for their retry or were retried.
+    fn find_copies(&mut self) {
+        let history = self.history;
+        for end in &history.queue_ends {
+            let topic = history.queue_fact(end.queue).map(|fact| history.topic_name(fact.topic));
+            let of = |prefix| {
+                let group = topic.and_then(|topic| topic.strip_prefix(prefix));
+                group.and_then(|name| history.groups.find(name)).map(GroupId)
+            };
+            let (dead, retried) = (of("%DLQ%"), of("%RETRY%"));
+            for record in &end.records {
+                let Some(message) = record.content.message else { continue };
+                self.dead.extend(dead.map(|group| (group, message)));
+                if let Some(group) = retried {
+                    let place = (end.queue, record.offset);
+                    self.copies.entry((group, message)).or_default().push(place);
+                }
+            }
+        }
     }
 }
 
@@ -147,7 +165,8 @@ fn check_record(
         findings.excuse(cause, || words(history, group, (queue, record), "was not given"));
         return;
     }
-    if given && let Some(cause) = retry_lost(view, group, message) {
+    let retry = || retry_lost(view, group, message).or_else(|| retry_passed(view, group, message));
+    if given && let Some(cause) = retry() {
         findings.excuse(&cause, || words(history, group, (queue, record), "waits"));
         return;
     }
@@ -184,6 +203,20 @@ fn retry_lost(view: &View<'_>, group: GroupId, message: Option<MessageId>) -> Op
         Fate::MayBeLost(cause) => Some(format!("the copy to be retried: {cause}")),
         Fate::MustHold => None,
     }
+}
+
+/// Why the group may have passed the place where the copy of a message lies before it was there.
+fn retry_passed(view: &View<'_>, group: GroupId, message: Option<MessageId>) -> Option<String> {
+    let id = message?;
+    let copies = view.copies.get(&(group, id))?;
+    let unread = |&&(queue, offset): &&(QueueId, i64)| {
+        let committed = view.committed.get(&(group, queue)).and_then(|end| end.committed);
+        committed.is_some_and(|committed| offset < committed)
+            && !view.given.contains(&(group, queue, offset, message))
+    };
+    let (queue, _) = copies.iter().find(unread)?;
+    let cause = passed_before(view, group, *queue)?;
+    Some(format!("the copy to be retried: {cause}"))
 }
 
 /// Why a group may have passed an offset before the record that it holds now was there.
@@ -282,6 +315,27 @@ mod tests {
         let findings = check(&sample.history);
         assert_eq!((findings.broken(), findings.excuses.len()), (0, 1));
         assert!(findings.excuses[0].cause.contains("power cut under ASYNC_FLUSH"));
+    }
+
+    #[test]
+    fn a_group_that_passed_the_end_of_a_new_retry_queue_before_the_copy_was_there_is_excused() {
+        for (lost_disk, given, broken) in [(true, false, 0), (false, false, 1), (true, true, 1)] {
+            let mut sample = wanted_again(Flush::Sync);
+            let topic = sample.history.topic("%RETRY%readers");
+            let queue = sample.history.queue(sample.broker, topic, 0);
+            sample.ends_with(&[1]).queue = queue;
+            sample.group_at(Some(1), 1);
+            sample.history.group_ends.last_mut().unwrap().queue = queue;
+            if lost_disk {
+                sample.fault(10, FaultKind::DiskDestroyed);
+            }
+            if given {
+                let again = sample.delivered(60_000, 1, 0);
+                (again.queue, again.consumed) = (queue, Some(Consumed::Later));
+            }
+            let findings = check(&sample.history);
+            assert_eq!(findings.broken(), broken, "{lost_disk} {given}");
+        }
     }
 
     #[test]
