@@ -10,7 +10,7 @@ use crate::{
     history::{Consumed, Delivery, History, Mode, Outcome},
     ids::{GroupId, MessageId, Moment, NodeId, QueueId},
     ledger::{Fate, Ledger},
-    promises::Guarantee,
+    promises::{Ack, Guarantee},
     verdict::{Findings, Pointer},
 };
 
@@ -50,14 +50,14 @@ fn log_order(history: &History, findings: &mut Findings) {
 
 fn stream_order(history: &History, findings: &mut Findings) {
     let ledger = Ledger::new(history);
-    let mut last: BTreeMap<(NodeId, u64, QueueId), (usize, i64)> = BTreeMap::new();
+    let mut last: BTreeMap<(NodeId, u64, QueueId), (usize, Ack, i64)> = BTreeMap::new();
     for (number, send) in history.sends.iter().enumerate() {
         let (Some(stream), Outcome::Acked { ack, queue, offset }) = (send.stream, &send.outcome)
         else {
             continue;
         };
         let place = (send.producer, stream, *queue);
-        if let Some((before, known)) = last.insert(place, (number, *offset))
+        if let Some((before, promised, known)) = last.insert(place, (number, *ack, *offset))
             && offset <= &known
         {
             let Some(earlier) = history.sends.get(before) else { continue };
@@ -65,8 +65,9 @@ fn stream_order(history: &History, findings: &mut Findings) {
             let accepted = (earlier.invoked, earlier.returned.unwrap_or(earlier.invoked));
             let until = send.returned.unwrap_or(send.invoked);
             // An offset is only given anew when the earlier message itself may be lost.
-            let fate = broker
-                .map(|broker| ledger.fate(broker, Guarantee::Stored, Some(*ack), accepted, until));
+            let fate = broker.map(|broker| {
+                ledger.fate(broker, Guarantee::Stored, Some(promised), accepted, until)
+            });
             let words = || {
                 let place = history.queue_words(*queue);
                 format!(
@@ -227,7 +228,7 @@ fn any_within(moments: &[Moment], span: (Moment, Moment)) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{promises::Flush, sample::Sample};
+    use crate::{FaultKind, promises::Flush, sample::Sample};
 
     fn orderly_sample() -> Sample {
         let mut sample = Sample::new(Flush::Async);
@@ -254,6 +255,22 @@ mod tests {
         sample.acked(1, 1, 5).stream = Some(1);
         sample.acked(20, 2, 4).stream = Some(1);
         assert_eq!(check(&sample.history).broken(), 1);
+    }
+
+    #[test]
+    fn an_offset_may_be_given_anew_if_the_ack_of_its_first_message_promised_little() {
+        for (acks, broken) in
+            [([Ack::FlushDiskTimeout, Ack::SendOk], 0), ([Ack::SendOk, Ack::FlushDiskTimeout], 1)]
+        {
+            let mut sample = Sample::new(Flush::Sync);
+            for (number, ms, ack) in [(1, 10, acks[0]), (2, 30, acks[1])] {
+                let send = sample.acked(ms, number, 0);
+                send.stream = Some(1);
+                send.outcome = Outcome::Acked { ack, queue: QueueId(0), offset: 0 };
+            }
+            sample.fault(20, FaultKind::PowerCut);
+            assert_eq!(check(&sample.history).broken(), broken, "{acks:?}");
+        }
     }
 
     #[test]

@@ -149,12 +149,27 @@ pub(crate) struct FoundLog {
     pub(crate) behind: Vec<NumberedFile>,
 }
 
+impl FoundLog {
+    /// The first byte that is known.
+    pub(crate) fn start(&self) -> u64 {
+        self.run.first().or(self.behind.first()).map_or(0, |file| file.start)
+    }
+}
+
 /// What lies in the directories of the queues.
 pub(crate) struct FoundQueues {
     pub(crate) queues: Queues,
-    /// Files of queues behind a gap, by first byte.
-    pub(crate) useless: Vec<(QueueName, Vec<u64>)>,
+    pub(crate) gaps: Gaps,
     pub(crate) batch_topics: BTreeSet<Text>,
+}
+
+/// Gaps between the names of queue files.
+#[derive(Debug, Default)]
+pub(crate) struct Gaps {
+    /// Files before or behind a gap that are of no use, by first byte.
+    pub(crate) useless: Vec<(QueueName, Vec<u64>)>,
+    /// A file is lost whose slots the log may still have.
+    pub(crate) lost: bool,
 }
 
 impl Store {
@@ -181,7 +196,7 @@ impl Store {
             Checkpoint::load(&*disk, &checkpoint_path).map_err(failed("read", &checkpoint_path))?;
         let short_for = checkpoint.exact().filter(|_| crashed);
         let found_log = find_log(&*disk, &config, short_for)?;
-        let found_queues = find_queues(&disk, &config)?;
+        let found_queues = find_queues(&disk, &config, found_log.start())?;
         let index = find_index(&disk, &config)?;
         write_abort(&*disk, &abort, config.pid).await?;
 
@@ -200,8 +215,7 @@ impl Store {
             disk,
             config,
         };
-        let opened =
-            recovery::recover(&mut store, crashed, found_log, found_queues.useless).await?;
+        let opened = recovery::recover(&mut store, crashed, found_log, found_queues.gaps).await?;
         tracing::info!(?opened, root = %store.config.root.display(), "store opened");
         Ok((store, opened))
     }
@@ -258,12 +272,16 @@ fn find_log(
     Ok(found)
 }
 
-fn find_queues(disk: &Arc<dyn Disk>, config: &StoreConfig) -> Result<FoundQueues, OpenError> {
+fn find_queues(
+    disk: &Arc<dyn Disk>,
+    config: &StoreConfig,
+    log_start: u64,
+) -> Result<FoundQueues, OpenError> {
     let root = config.root.join("consumequeue");
     let open_max = config.memory.queue_files_open;
     let files = QueueFiles::new(disk.clone(), root.clone(), config.queue_file_slots, open_max);
     let mut queues = Queues::new(files);
-    let mut useless = Vec::new();
+    let mut gaps = Gaps::default();
     for topic in directories(&**disk, &root).map_err(failed("list", &root))? {
         let directory = root.join(&topic);
         for queue in directories(&**disk, &directory).map_err(failed("list", &directory))? {
@@ -272,7 +290,8 @@ fn find_queues(disk: &Arc<dyn Disk>, config: &StoreConfig) -> Result<FoundQueues
                 continue;
             }
             let name = QueueName { topic: Text::from(topic.as_str()), queue_id };
-            let loaded = Queue::load(queues.next_number(), name.clone(), &queues.files);
+            let from = (&queues.files, log_start);
+            let loaded = Queue::load(queues.next_number(), name.clone(), from);
             let loaded = loaded.map_err(failed("read", &directory.join(&queue)))?;
             let loaded = loaded.map_err(|BadFile { file, expected }| OpenError::FileLength {
                 path: file.path,
@@ -280,8 +299,9 @@ fn find_queues(disk: &Arc<dyn Disk>, config: &StoreConfig) -> Result<FoundQueues
                 expected,
                 key: "mappedFileSizeConsumeQueue",
             })?;
+            gaps.lost |= loaded.lost;
             if !loaded.useless.is_empty() {
-                useless.push((name, loaded.useless));
+                gaps.useless.push((name, loaded.useless));
             }
             if let Some(queue) = loaded.queue {
                 queues.add(queue);
@@ -291,7 +311,7 @@ fn find_queues(disk: &Arc<dyn Disk>, config: &StoreConfig) -> Result<FoundQueues
     let batches = config.root.join("batchconsumequeue");
     let batch_topics = directories(&**disk, &batches).map_err(failed("list", &batches))?;
     let batch_topics = batch_topics.into_iter().map(Text::from).collect();
-    Ok(FoundQueues { queues, useless, batch_topics })
+    Ok(FoundQueues { queues, gaps, batch_topics })
 }
 
 fn find_index(disk: &Arc<dyn Disk>, config: &StoreConfig) -> Result<Option<Index>, OpenError> {

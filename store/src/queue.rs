@@ -233,9 +233,9 @@ impl Queue {
     pub(crate) fn load(
         number: u32,
         name: QueueName,
-        files: &QueueFiles,
+        (files, log_start): (&QueueFiles, u64),
     ) -> io::Result<Result<Loaded, BadFile>> {
-        let mut loaded = Loaded { queue: None, useless: Vec::new() };
+        let mut loaded = Loaded { queue: None, useless: Vec::new(), lost: false };
         let mut run: Vec<NumberedFile> = Vec::new();
         for file in numbered(&*files.disk, &files.queue_directory(&name))? {
             if file.len != 0 && file.len != files.file_bytes()
@@ -243,26 +243,47 @@ impl Queue {
             {
                 return Ok(Err(BadFile { file, expected: files.file_bytes() }));
             }
-            let expected = run.last().map(|last| last.start + files.file_bytes());
-            if !loaded.useless.is_empty()
-                || file.len == 0
-                || expected.is_some_and(|expected| expected != file.start)
-            {
-                // A file without length was created just before the power went; a gap in the
-                // names is a lost file. What lies behind comes back out of the log.
+            let before = run.last().filter(|last| last.start + files.file_bytes() != file.start);
+            let expired = match before {
+                Some(last) => Self::is_expired(files, (number, &name), last, log_start)?,
+                None => false,
+            };
+            if expired {
+                // Retention had removed these; a power cut brought their names back.
+                loaded.useless.extend(run.drain(..).map(|file| file.start));
+            } else if before.is_some() || file.len == 0 {
+                // A gap in the names is a lost file. A file without length was created just
+                // before the power went.
+                loaded.lost = true;
+            }
+            if loaded.lost {
+                // What lies behind a lost file comes back out of the log.
                 loaded.useless.push(file.start);
             } else {
                 run.push(file);
             }
         }
         if let (Some(first), Some(last)) = (run.first(), run.last()) {
-            let slot_of = |start: u64| i64::try_from(start / SLOT_BYTES).unwrap_or(i64::MAX);
-            let (first, last) = (slot_of(first.start), slot_of(last.start));
+            let (first, last) = (slot_at(first), slot_at(last));
             let mut queue = Self::starting_at(number, name, first, first);
             queue.find_ends(files, last)?;
             loaded.queue = Some(queue);
         }
         Ok(Ok(loaded))
+    }
+
+    /// Whether all slots of a file, which is not the last one, speak of what the log has removed.
+    fn is_expired(
+        files: &QueueFiles,
+        (number, name): (u32, &QueueName),
+        file: &NumberedFile,
+        log_start: u64,
+    ) -> io::Result<bool> {
+        let first = slot_at(file);
+        let mut queue = Self::starting_at(number, name.clone(), first, first);
+        queue.flushed = first + files.file_slots;
+        let last = queue.slot(files, queue.flushed - 1)?;
+        Ok(last.is_some_and(|slot| slot.end() <= log_start))
     }
 
     /// Looks for the first and the last slot in the files `self.first ..= last`.
@@ -302,8 +323,14 @@ impl Queue {
 pub(crate) struct Loaded {
     /// Absent if there is no file of any use.
     pub(crate) queue: Option<Queue>,
-    /// First bytes of the files behind a hole.
+    /// First bytes of the files before or behind a hole that are of no use.
     pub(crate) useless: Vec<u64>,
+    /// A file is lost whose slots the log may still have.
+    pub(crate) lost: bool,
+}
+
+fn slot_at(file: &NumberedFile) -> i64 {
+    i64::try_from(file.start / SLOT_BYTES).unwrap_or(i64::MAX)
 }
 
 /// A file of a length that the configuration does not explain.

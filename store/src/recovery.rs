@@ -18,7 +18,7 @@ use crate::{
     durability::Durability,
     limits::SCAN_BYTES,
     log::{Behind, LogFailure},
-    open::{Cut, FoundLog, OpenError, Opened, failed, segment_path},
+    open::{Cut, FoundLog, Gaps, OpenError, Opened, failed, segment_path},
     rebuild::Rebuild,
     scan::{Scanner, Step, first_record},
     segment::Segment,
@@ -63,13 +63,13 @@ pub(crate) async fn recover(
     store: &mut Store,
     crashed: bool,
     found: FoundLog,
-    useless: Vec<(QueueName, Vec<u64>)>,
+    gaps: Gaps,
 ) -> Result<Opened, OpenError> {
     let exact = store.checkpoint.last.exact();
     check_files(store, &found, crashed, exact.map_or(0, |exact| exact.durable))?;
     open_segments(store, &found)?;
-    let whole_queues = remove_useless(store, useless)?;
-    let mut plan = plan(store, crashed, whole_queues).map_err(in_log(store))?;
+    remove_useless(store, gaps.useless)?;
+    let mut plan = plan(store, crashed, gaps.lost).map_err(in_log(store))?;
 
     let mut opened = Opened { crashed, scanned_from: plan.from, ..Opened::default() };
     let mut rebuild = Rebuild::new(store, (plan.trusted, plan.durable), plan.exact);
@@ -138,12 +138,8 @@ fn open_segments(store: &mut Store, found: &FoundLog) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Removes files of queues that stand behind a gap. Whether there were none.
-fn remove_useless(
-    store: &mut Store,
-    useless: Vec<(QueueName, Vec<u64>)>,
-) -> Result<bool, OpenError> {
-    let whole = useless.is_empty();
+/// Removes files of queues that stand before or behind a gap.
+fn remove_useless(store: &mut Store, useless: Vec<(QueueName, Vec<u64>)>) -> Result<(), OpenError> {
     for (name, starts) in useless {
         let directory = store.queues.files.queue_directory(&name);
         for start in starts {
@@ -152,11 +148,11 @@ fn remove_useless(
         }
         store.queues.files.dirty_directories.insert(directory);
     }
-    Ok(whole)
+    Ok(())
 }
 
 /// Decides from where to walk.
-fn plan(store: &mut Store, crashed: bool, whole_queues: bool) -> io::Result<Plan> {
+fn plan(store: &mut Store, crashed: bool, slots_lost: bool) -> io::Result<Plan> {
     let start = store.log.start();
     let (mut from, trusted, durable, exact) = match store.checkpoint.last.exact() {
         Some(Exact { last_queued, durable, .. }) => {
@@ -167,7 +163,7 @@ fn plan(store: &mut Store, crashed: bool, whole_queues: bool) -> io::Result<Plan
         None => (last_queued_of_java(store)?, u64::MAX, 0, false),
     };
     let no_slots = store.queues.iter().all(|queue| queue.end_physical == 0);
-    if !whole_queues || no_slots || store.log.segments.is_empty() {
+    if slots_lost || no_slots || store.log.segments.is_empty() {
         from = start;
     }
     let index_ms = store.checkpoint.last.index_ms;

@@ -1,8 +1,8 @@
 //! Deleting what has expired, and noticing that the disk is full.
 //!
-//! Only ever a prefix of whole segments, never the last one and none behind the last checkpoint. Files
-//! are removed first, names synced next; only then does the log begin later: what a reader has
-//! seen gone does not come back after a power cut. Files of queues and of the index follow.
+//! Only ever a prefix of whole segments, never the last one and none behind the last checkpoint. Each
+//! file is removed first, its name synced next; only then does the log begin later: what a reader
+//! has seen gone does not come back after a power cut. Files of queues and of the index follow.
 //! Source: store/DefaultMessageStore.java, `CleanCommitLogService`.
 
 use std::{
@@ -78,24 +78,26 @@ pub struct RetentionReport {
 }
 
 impl RetentionJob {
-    /// Removes the files and syncs their directory.
+    /// Removes the files, and syncs their directory after each: after a power cut those that are
+    /// left must still follow one another.
     pub async fn run(self) -> Removed {
-        let mut segments = 0;
-        let mut outcome = Ok(());
+        let (mut segments, mut outcome) = (0, Ok(()));
         for path in &self.paths {
-            match self.disk.remove_file(path) {
-                Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
-                    outcome = Err(cause);
-                    break;
-                }
-                _ => segments += 1,
+            outcome = self.remove(path).await;
+            if outcome.is_err() {
+                // Whether this one comes back after a power cut is not known: keep it in mind.
+                break;
             }
-        }
-        if let Err(cause) = self.disk.sync_dir(&self.directory).await {
-            // Whether the files come back after a power cut is not known: keep them in mind.
-            (segments, outcome) = (0, Err(cause));
+            segments += 1;
         }
         Removed { segments, outcome }
+    }
+
+    async fn remove(&self, path: &Path) -> io::Result<()> {
+        match self.disk.remove_file(path) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(cause),
+            _ => self.disk.sync_dir(&self.directory).await,
+        }
     }
 }
 

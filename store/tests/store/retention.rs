@@ -1,6 +1,8 @@
 //! What expires, and what never does.
 
-use crate::common::{at_ms, bodies, checkpoint, files, found, message, open, small, sync};
+use std::path::Path;
+
+use crate::common::{at_ms, bodies, checkpoint, damage, files, found, message, open, small, sync};
 use runtime::{
     Disk, Now,
     memory::{MemoryDisk, finish},
@@ -65,6 +67,32 @@ fn only_the_oldest_files_go_and_only_when_their_time_is_over() {
     assert_eq!(bodies(&store, "orders", 0).len(), 14);
 }
 
+/// A power cut may bring back the name of any file of a queue whose removal was not yet durable.
+#[test]
+fn a_removed_file_of_a_queue_that_comes_back_does_not_take_its_successors_with_it() {
+    let all_at_once = RetentionConfig { batch_max: 100, ..config().retention };
+    let config = StoreConfig { retention: all_at_once, queue_file_slots: 4, ..config() };
+    let (disk, mut store) = hourly(&config);
+    for _ in 0..4 {
+        store.append(hours(11), &message("others", 0, &"x".repeat(1000))).unwrap();
+    }
+    checkpoint(&mut store);
+    let before = files(&disk, "store/consumequeue/orders/0");
+    assert!(2 <= retain(&mut store, hours(1000)).unwrap().queue_files);
+    drop(store);
+    disk.crash();
+    // All names are back. Those between the first and the last one would not have been.
+    let [(oldest, _), between @ .., _] = &before[..] else { panic!("{} files", before.len()) };
+    for (path, _) in between {
+        disk.remove_file(Path::new(path)).unwrap();
+    }
+    assert!(disk.exists(Path::new(oldest)));
+
+    let (store, _) = open(&disk, &config);
+    assert_eq!(store.max_offset("orders", 0), 20, "no offset is given twice");
+    assert!(!disk.exists(Path::new(oldest)));
+}
+
 #[test]
 fn the_last_file_stays_however_old_it_is() {
     let (_, mut store) = hourly(&StoreConfig {
@@ -82,11 +110,9 @@ fn a_file_that_is_not_old_enough_protects_all_behind_it() {
     let (disk, mut store) = hourly(&config());
     // Somebody touched the second file.
     disk.set_wall_ms(hours(70).wall_ms);
-    crate::common::damage(&disk, "store/commitlog/00000000000000004096", 0, b"");
-    let file = disk.open(
-        std::path::Path::new("store/commitlog/00000000000000004096"),
-        runtime::OpenMode::Write,
-    );
+    damage(&disk, "store/commitlog/00000000000000004096", 0, b"");
+    let file =
+        disk.open(Path::new("store/commitlog/00000000000000004096"), runtime::OpenMode::Write);
     file.unwrap().set_len(4096).unwrap();
 
     assert_eq!(retain(&mut store, hours(80)).unwrap().segments, 1);
@@ -117,7 +143,7 @@ fn a_full_disk_takes_expired_files_at_any_hour_then_unexpired_ones_then_refuses_
     let no_hour = RetentionConfig { delete_when_hours: vec![], ..RetentionConfig::default() };
     let (disk, mut store) = hourly(&StoreConfig { retention: no_hour, ..small() });
     let used = |disk: &MemoryDisk, percent: u64| {
-        let usage = disk.usage(std::path::Path::new("store")).unwrap();
+        let usage = disk.usage(Path::new("store")).unwrap();
         let used = usage.total_bytes - usage.free_bytes;
         disk.set_free_bytes(used * 100 / percent - used);
     };
