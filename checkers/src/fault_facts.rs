@@ -126,6 +126,20 @@ impl FaultKind {
             )
     }
 
+    /// Whether messages that are under way may stay there until it is over.
+    #[must_use]
+    pub const fn holds_back(self) -> bool {
+        matches!(
+            self,
+            Self::Pause
+                | Self::Partition
+                | Self::Isolate
+                | Self::AsymmetricCut
+                | Self::SlowLink
+                | Self::Stall
+        )
+    }
+
     /// The column of the promise table, for a fault that can cost stored bytes.
     #[must_use]
     pub const fn hit(self) -> Option<Hit> {

@@ -55,7 +55,11 @@ impl<'a> Ledger<'a> {
             let of_node = of_node.filter(|(_, fault)| fault.nodes.contains(&broker.node));
             let mut list: Vec<Strike> = of_node
                 .filter_map(|(number, fault)| {
-                    let hit = fault.kind.hit()?;
+                    let mut hit = fault.kind.hit()?;
+                    if hit == Hit::NormalStop && disk_refused(history, broker.node, fault.at) {
+                        // What was left to write was not written.
+                        hit = Hit::ProcessCrash;
+                    }
                     // A normal stop writes everything, unless something keeps it from doing so.
                     let window = |ms| if hit == Hit::NormalStop { 0 } else { ms };
                     Some(Strike {
@@ -175,6 +179,19 @@ fn deaths(history: &History, node: NodeId) -> Vec<Moment> {
     all
 }
 
+/// Whether the disk of a broker that was asked to stop refused to write, until it came back.
+fn disk_refused(history: &History, node: NodeId, stopped: Moment) -> bool {
+    let boots = history.boots.iter().filter(|boot| boot.node == node && stopped <= boot.at);
+    let back = boots.map(|boot| boot.at).min().unwrap_or(Moment::END);
+    history.faults_of(node).any(|fault| {
+        matches!(
+            fault.kind,
+            FaultKind::DiskFull | FaultKind::DiskWriteError | FaultKind::DiskSyncError
+        ) && fault.at <= back
+            && stopped <= fault.until.unwrap_or(Moment::END)
+    })
+}
+
 /// Spans in which a broker could not flush: it did not run, stood still, or its disk refused.
 fn hindrances(history: &History, node: NodeId) -> Vec<(Moment, Moment)> {
     let boots = history.boots.iter().filter(|boot| boot.node == node);
@@ -244,6 +261,22 @@ mod tests {
         assert_eq!(fate(1_000), Fate::MustHold);
         assert!(matches!(fate(19_000), Fate::MayBeLost(_)));
         assert_eq!(fate(21_000), Fate::MustHold);
+    }
+
+    #[test]
+    fn a_stop_that_a_full_disk_kept_from_saving_counts_as_a_crash() {
+        for (full, lost) in [(true, true), (false, false)] {
+            let mut sample = Sample::new(Flush::Async);
+            if full {
+                sample.fault(10_000, FaultKind::DiskFull);
+            }
+            sample.fault(20_000, FaultKind::NormalStop);
+            let ledger = Ledger::new(&sample.history);
+            let at = Moment::from_ms(12_000);
+            let (broker, guarantee) = (sample.broker, Guarantee::OffsetKept);
+            let fate = ledger.fate(broker, guarantee, None, (at, at), Moment::END);
+            assert_eq!(fate != Fate::MustHold, lost);
+        }
     }
 
     #[test]

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    history::{AdminDeed, History, OffsetRead},
-    ids::{GroupId, Moment, QueueId},
+    history::{AdminDeed, Commit, History, OffsetRead},
+    ids::{GroupId, Moment, NodeId, QueueId},
     ledger::{Fate, Ledger},
     promises::Guarantee,
     verdict::{Findings, Pointer},
@@ -92,9 +92,42 @@ fn check_read(
     }
 }
 
+/// How long any link may hold a message back that no fault holds back, in milliseconds.
+const LINK_MS: u64 = 1_000;
+
+/// A commit that was at its broker within this span, if ever.
+struct ToldOffset {
+    invoked: Moment,
+    arrived: Moment,
+    offset: i64,
+}
+
+impl ToldOffset {
+    fn new(history: &History, commit: &Commit) -> Self {
+        let Commit { consumer, queue, offset, invoked, confirmed, .. } = *commit;
+        let broker = history.broker_of(queue);
+        let concerned = |node: &NodeId| *node == consumer || Some(*node) == broker;
+        let mut latest = invoked.plus_ms(LINK_MS);
+        let mut faults: Vec<_> = history
+            .faults
+            .iter()
+            .filter(|fault| fault.kind.holds_back())
+            .filter(|fault| fault.nodes.is_empty() || fault.nodes.iter().any(concerned))
+            .map(|fault| (fault.at, fault.until.unwrap_or(Moment::END)))
+            .collect();
+        faults.sort_unstable();
+        for (from, to) in faults {
+            if from <= latest && invoked <= to {
+                latest = latest.max(to.plus_ms(LINK_MS));
+            }
+        }
+        Self { invoked, arrived: confirmed.unwrap_or(latest), offset }
+    }
+}
+
 /// What members and administrators told the brokers.
 struct Told {
-    commits: BTreeMap<(GroupId, QueueId), Vec<(Moment, i64)>>,
+    commits: BTreeMap<(GroupId, QueueId), Vec<ToldOffset>>,
     resets: BTreeMap<GroupId, Vec<(Moment, Moment)>>,
     rebalances: BTreeMap<GroupId, Vec<Moment>>,
     knows_commits: bool,
@@ -109,7 +142,8 @@ impl Told {
             knows_commits: !history.commits.is_empty(),
         };
         for one in &history.commits {
-            told.commits.entry((one.group, one.queue)).or_default().push((one.invoked, one.offset));
+            let list = told.commits.entry((one.group, one.queue)).or_default();
+            list.push(ToldOffset::new(history, one));
         }
         for one in &history.admin {
             if let AdminDeed::OffsetReset(group, ..) | AdminDeed::GroupDeleted(group) = one.deed {
@@ -135,12 +169,9 @@ impl Told {
             return Some("reset by an administrator");
         }
         let now = now?;
-        // One way commits may arrive late; a second is more than any link of a plan holds back.
-        let from = span.0.minus_ms(1_000);
         let told = self.commits.get(&place).is_some_and(|list| {
-            let start = list.partition_point(|&(at, _)| at < from);
-            let here = list.get(start..).unwrap_or_default().iter();
-            here.take_while(|&&(at, _)| at <= span.1).any(|&(_, offset)| offset <= now)
+            let within = |one: &ToldOffset| one.invoked <= span.1 && span.0 <= one.arrived;
+            list.iter().any(|one| one.offset <= now && within(one))
         });
         if told {
             return Some("a member told a smaller offset");
@@ -201,9 +232,29 @@ mod tests {
         read(&mut sample, 10, Some(5));
         let (consumer, group, queue) = (sample.consumer, sample.group, sample.queue);
         let invoked = Moment::from_ms(15);
-        let commit = crate::Commit { consumer, group, queue, offset: 3, invoked, confirmed: None };
+        let commit = Commit { consumer, group, queue, offset: 3, invoked, confirmed: None };
         sample.history.commits.push(commit);
         read(&mut sample, 20, Some(3));
         assert!(check(&sample.history).kept());
+    }
+
+    /// A member that nobody reaches tells 3 one way; meanwhile its successor tells 5.
+    #[test]
+    fn what_a_fault_holds_back_arrives_when_it_is_over() {
+        for (isolated, broken) in [(true, 0), (false, 1)] {
+            let mut sample = Sample::new(Flush::Async);
+            let (consumer, group, queue) = (sample.consumer, sample.group, sample.queue);
+            let invoked = Moment::from_ms(10_000);
+            let commit = Commit { consumer, group, queue, offset: 3, invoked, confirmed: None };
+            sample.history.commits.push(commit);
+            if isolated {
+                sample.fault(9_500, FaultKind::Isolate);
+                let fault = sample.history.faults.last_mut().unwrap();
+                (fault.nodes, fault.until) = (vec![consumer], Some(Moment::from_ms(20_000)));
+            }
+            read(&mut sample, 15_000, Some(5));
+            read(&mut sample, 20_500, Some(3));
+            assert_eq!(check(&sample.history).broken(), broken, "{isolated}");
+        }
     }
 }

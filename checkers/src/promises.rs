@@ -62,7 +62,8 @@ impl Flush {
 /// The six ways in which a broker can end that RocketMQ's literature names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Hit {
-    /// Asked to stop.
+    /// Asked to stop, and the disk took what was left to write. A stop that a full or failing
+    /// disk kept from writing is a crash, and the process says so by its exit code.
     NormalStop,
     /// The process died.
     ProcessCrash,

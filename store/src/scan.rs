@@ -1,6 +1,6 @@
 //! Walking through the log record by record, until something is no record.
 
-use std::{io, ops::Range};
+use std::io;
 
 use bytes::Bytes;
 use protocol::record::{Record, RecordView, Start, start};
@@ -11,7 +11,8 @@ use crate::{
     segment::{Segment, is_blank},
 };
 
-/// What a power cut keeps or loses as a whole: a sector, or half of the one under the head.
+/// What a power cut keeps or loses as a whole: half a sector, to be careful. The one that was being
+/// written may lose its end.
 const SECTOR_BYTES: u64 = 256;
 
 /// What stands at a place of the log.
@@ -61,7 +62,7 @@ impl<'a> Scanner<'a> {
             return Ok(Step::Bad(format!("a record of {total_bytes} bytes, {rest} are left")));
         }
         let bytes = self.bytes(at, total_bytes)?;
-        Ok(match whole(bytes, at, at - self.segment.start) {
+        Ok(match whole(bytes, at) {
             Ok(record) => Step::Record(record),
             Err(damage) => Step::Bad(damage.to_string()),
         })
@@ -81,38 +82,32 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// The record, if all of it is what was once written at `at`.
+/// The record, if it is what was once written at `at`, as far as sizes and checksums can tell.
+fn whole(bytes: Bytes, at: u64) -> Result<RecordView, Damage> {
+    let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    crate::get::verify(&bytes, at, size)?;
+    Ok(RecordView::parse(bytes)?)
+}
+
+/// Whether a record that lies at this position of a file, and was not yet durable when the power
+/// went, has lost a part of what no checksum covers.
 ///
 /// Differs from Java, which looks at nothing behind the body: a record whose properties were lost
 /// to a power cut is no message.
-fn whole(bytes: Bytes, at: u64, position: u64) -> Result<RecordView, Damage> {
-    let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-    crate::get::verify(&bytes, at, size)?;
-    let record = RecordView::parse(bytes)?;
+pub(crate) fn is_torn(record: &RecordView, position: u64) -> bool {
     let end = position + record.total_size() as u64;
     let properties_at = end - record.properties_bytes().len() as u64;
     let topic_at = properties_at - 2 - record.topic_bytes().len() as u64;
-    let is_torn = is_torn(record.topic_bytes(), topic_at)
-        || is_torn(record.properties_bytes(), properties_at);
-    if is_torn {
-        return Err(Damage::Torn);
-    }
-    Ok(record)
+    is_text_torn(record.topic_bytes(), topic_at)
+        || is_text_torn(record.properties_bytes(), properties_at)
 }
 
-/// Whether a text that lies at this position of a file has lost a sector, or its end: there are
-/// zeroes then, and no text ends with one or has a whole sector of them.
-fn is_torn(text: &[u8], from: u64) -> bool {
-    let to = from + text.len() as u64;
-    let first = from - from % SECTOR_BYTES;
+/// Whether a text that lies at this position of a file has lost a sector, or the end of one: there
+/// are zeroes then, up to the end of the sector or of the text.
+fn is_text_torn(text: &[u8], from: u64) -> bool {
+    let first = usize::try_from(SECTOR_BYTES - 1 - from % SECTOR_BYTES).unwrap_or(usize::MAX);
     let step = usize::try_from(SECTOR_BYTES).unwrap_or(usize::MAX);
-    let mut sectors = (first..to).step_by(step).map(|sector| -> Range<u64> {
-        sector.max(from) - from..(sector + SECTOR_BYTES).min(to) - from
-    });
-    let is_zero = |part: &[u8]| part.iter().all(|&byte| byte == 0);
-    let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
-    text.last() == Some(&0)
-        || sectors.any(|part| text.get(index(part.start)..index(part.end)).is_some_and(is_zero))
+    text.last() == Some(&0) || text.iter().skip(first).step_by(step).any(|&byte| byte == 0)
 }
 
 /// The first record of a segment, if it is whole.
@@ -136,15 +131,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_that_lost_a_sector_or_its_end_is_torn_and_one_that_only_holds_a_zero_is_not() {
+    fn a_text_that_lost_a_sector_or_the_end_of_one_is_torn_and_one_that_only_holds_a_zero_is_not() {
         let mut text = vec![b'x'; 2000];
-        assert!(!is_torn(&text, 100));
+        assert!(!is_text_torn(&text, 100));
         text[7] = 0;
-        assert!(!is_torn(&text, 100));
-        // A half sector of the file lies at 412..668 of the text.
-        text[412..668].fill(0);
-        assert!(is_torn(&text, 100));
-        assert!(!is_torn(&text, 101));
-        assert!(is_torn(b"ab\0", 0));
+        assert!(!is_text_torn(&text, 100));
+        // The second sector of the file ends before byte 924 of the text.
+        for lost in [412..924, 900..924, 923..924] {
+            let mut text = text.clone();
+            text[lost].fill(0);
+            assert!(is_text_torn(&text, 100));
+        }
+        text[923] = 0;
+        assert!(!is_text_torn(&text, 101));
+        assert!(is_text_torn(b"ab\0", 0));
+        assert!(!is_text_torn(b"", 0));
     }
 }

@@ -2,10 +2,11 @@
 
 use crate::{
     durability::Landmark,
+    get::Damage,
     open::{OpenError, failed},
     rebuild::Rebuild,
     recovery::{Plan, in_queues},
-    scan::{Scanner, Step},
+    scan::{Scanner, Step, is_torn},
     store::Store,
 };
 
@@ -42,7 +43,7 @@ impl Walk {
         rebuild: &mut Rebuild,
     ) -> Result<Ended, OpenError> {
         loop {
-            if let Some(ended) = self.some(store, rebuild)? {
+            if let Some(ended) = self.some(store, plan, rebuild)? {
                 return Ok(ended);
             }
             self.secure(store, plan).await?;
@@ -54,8 +55,10 @@ impl Walk {
     fn some(
         &mut self,
         store: &mut Store,
+        plan: Plan,
         rebuild: &mut Rebuild,
     ) -> Result<Option<Ended>, OpenError> {
+        let may_be_torn = |at| plan.crashed && plan.durable <= at;
         let Store { log, queues, index, batch_topics, config, .. } = store;
         while let Some(segment) = log.segment(self.at) {
             let mut scanner = Scanner::new(segment, log.segment_bytes);
@@ -65,6 +68,11 @@ impl Walk {
                 }
                 let at = self.at;
                 let record = match scanner.look(at).map_err(failed("read", &segment.path))? {
+                    Step::Record(record)
+                        if may_be_torn(at) && is_torn(&record, at - segment.start) =>
+                    {
+                        return Ok(Some(Ended { at, bad: Some(Damage::Torn.to_string()) }));
+                    }
                     Step::Record(record) => record,
                     Step::Blank => break,
                     Step::Unwritten => return Ok(Some(Ended { at, bad: None })),
