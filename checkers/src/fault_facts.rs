@@ -126,6 +126,15 @@ impl FaultKind {
             )
     }
 
+    /// Whether a disk refuses to read, write or sync.
+    #[must_use]
+    pub const fn is_of_disk(self) -> bool {
+        matches!(
+            self,
+            Self::DiskFull | Self::DiskReadError | Self::DiskWriteError | Self::DiskSyncError
+        )
+    }
+
     /// Whether messages that are under way may stay there until it is over.
     #[must_use]
     pub const fn holds_back(self) -> bool {

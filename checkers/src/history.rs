@@ -242,6 +242,23 @@ pub struct Delivery {
     pub consumed: Option<Consumed>,
 }
 
+/// A group gave a message back, to get it again later or to find it among the dead letters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentBack {
+    /// Which group.
+    pub group: GroupId,
+    /// The unique key of the message.
+    pub unique_key: String,
+    /// How often it had been given back before.
+    pub reconsumed: i32,
+    /// The broker that accepted it.
+    pub broker: NodeId,
+    /// How good the answer was.
+    pub ack: Ack,
+    /// When it was answered.
+    pub at: Moment,
+}
+
 /// What a pull was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PullStatus {
@@ -387,6 +404,8 @@ pub struct History {
     pub deliveries: Vec<Delivery>,
     /// Pulls by applications.
     pub pulls: Vec<Pull>,
+    /// Messages given back.
+    pub sent_back: Vec<SentBack>,
     /// Offsets told.
     pub commits: Vec<Commit>,
     /// Offsets asked.
@@ -543,6 +562,7 @@ impl History {
         self.sends.len()
             + self.deliveries.len()
             + self.pulls.len()
+            + self.sent_back.len()
             + self.commits.len()
             + self.offset_reads.len()
             + self.rebalances.len()

@@ -12,9 +12,6 @@ use crate::{
 /// Time that a flush or a write of offsets may take on top of its interval, in milliseconds.
 const WINDOW_SLACK_MS: u64 = 2_000;
 
-/// A process that ended by itself is started again within this, in milliseconds.
-const RESTART_MS: u64 = 5_000;
-
 /// What may have become of something that a broker accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -55,12 +52,8 @@ impl<'a> Ledger<'a> {
             let of_node = of_node.filter(|(_, fault)| fault.nodes.contains(&broker.node));
             let mut list: Vec<Strike> = of_node
                 .filter_map(|(number, fault)| {
-                    let mut hit = fault.kind.hit()?;
-                    if hit == Hit::NormalStop && disk_refused(history, broker.node, fault.at) {
-                        // What was left to write was not written.
-                        hit = Hit::ProcessCrash;
-                    }
-                    // A normal stop writes everything, unless something keeps it from doing so.
+                    let hit = fault.kind.hit()?;
+                    // A normal stop writes everything; one that could not is among the deaths.
                     let window = |ms| if hit == Hit::NormalStop { 0 } else { ms };
                     Some(Strike {
                         at: fault.at,
@@ -76,8 +69,8 @@ impl<'a> Ledger<'a> {
                     at: died,
                     fault: None,
                     hit: Hit::ProcessCrash,
-                    flush_horizon: before(&hindered, died, flush_ms + RESTART_MS),
-                    offset_horizon: before(&hindered, died, offset_ms + RESTART_MS),
+                    flush_horizon: before(&hindered, died, flush_ms),
+                    offset_horizon: before(&hindered, died, offset_ms),
                 });
             }
             list.sort_by_key(|strike| strike.at);
@@ -163,36 +156,14 @@ impl<'a> Ledger<'a> {
     }
 }
 
-/// When a broker whose process had ended by itself was started again. Its disk refused something,
-/// so it stopped rather than lie.
+/// When the process of a broker ended by itself. Its disk refused something, so it stopped rather
+/// than lie.
 fn deaths(history: &History, node: NodeId) -> Vec<Moment> {
-    let mut all = Vec::new();
-    let mut since = Moment(0);
-    for boot in history.boots.iter().filter(|boot| boot.node == node) {
-        let hit = |at: Moment| since <= at && at <= boot.at;
-        let mut faults = history.faults_of(node).filter(|fault| fault.kind.hit().is_some());
-        if !boot.first && !faults.any(|fault| hit(fault.at)) {
-            all.push(boot.at);
-        }
-        since = boot.at;
-    }
-    all
+    let boots = history.boots.iter().filter(|boot| boot.node == node);
+    boots.filter_map(|boot| boot.gave_up).collect()
 }
 
-/// Whether the disk of a broker that was asked to stop refused to write, until it came back.
-fn disk_refused(history: &History, node: NodeId, stopped: Moment) -> bool {
-    let boots = history.boots.iter().filter(|boot| boot.node == node && stopped <= boot.at);
-    let back = boots.map(|boot| boot.at).min().unwrap_or(Moment::END);
-    history.faults_of(node).any(|fault| {
-        matches!(
-            fault.kind,
-            FaultKind::DiskFull | FaultKind::DiskWriteError | FaultKind::DiskSyncError
-        ) && fault.at <= back
-            && stopped <= fault.until.unwrap_or(Moment::END)
-    })
-}
-
-/// Spans in which a broker could not flush: it did not run, stood still, or its disk refused.
+/// Spans, one after the other, in which a broker could not flush: it did not run, stood still, or its disk refused.
 fn hindrances(history: &History, node: NodeId) -> Vec<(Moment, Moment)> {
     let boots = history.boots.iter().filter(|boot| boot.node == node);
     let ready: Vec<Moment> = boots.filter_map(|boot| boot.ready).collect();
@@ -213,8 +184,21 @@ fn hindrances(history: &History, node: NodeId) -> Vec<(Moment, Moment)> {
             _ => None,
         })
         .collect();
+    // A process that ended by itself wrote nothing since its disk had refused something.
+    for died in deaths(history, node) {
+        let disk = history.faults_of(node).filter(|fault| fault.kind.is_of_disk());
+        let refused = disk.map(|fault| fault.at).filter(|&at| at <= died).max();
+        spans.push((refused.unwrap_or(died), next_ready(died)));
+    }
     spans.sort_unstable();
-    spans
+    let mut apart: Vec<(Moment, Moment)> = Vec::new();
+    for (from, to) in spans {
+        match apart.last_mut() {
+            Some(last) if from <= last.1 => last.1 = last.1.max(to),
+            _ => apart.push((from, to)),
+        }
+    }
+    apart
 }
 
 /// The moment from which `window_ms` of unhindered time passed until `at`.
@@ -265,27 +249,41 @@ mod tests {
 
     #[test]
     fn a_stop_that_a_full_disk_kept_from_saving_counts_as_a_crash() {
-        for (full, lost) in [(true, true), (false, false)] {
+        for gave_up in [true, false] {
             let mut sample = Sample::new(Flush::Async);
-            if full {
-                sample.fault(10_000, FaultKind::DiskFull);
-            }
+            sample.boots(sample.broker, 100).gave_up = gave_up.then_some(Moment::from_ms(20_050));
+            sample.fault(10_000, FaultKind::DiskFull);
             sample.fault(20_000, FaultKind::NormalStop);
             let ledger = Ledger::new(&sample.history);
             let at = Moment::from_ms(12_000);
             let (broker, guarantee) = (sample.broker, Guarantee::OffsetKept);
             let fate = ledger.fate(broker, guarantee, None, (at, at), Moment::END);
-            assert_eq!(fate != Fate::MustHold, lost);
+            assert_eq!(fate != Fate::MustHold, gave_up);
         }
+    }
+
+    /// The disk refused a write at 50 s, the process ended and could not start again before 80 s.
+    #[test]
+    fn the_window_does_not_run_while_a_broker_does_not() {
+        let mut sample = Sample::new(Flush::Async);
+        sample.boots(sample.broker, 100).gave_up = Some(Moment::from_ms(50_500));
+        sample.fault(50_000, FaultKind::DiskWriteError);
+        sample.history.faults.last_mut().unwrap().until = Some(Moment::from_ms(50_100));
+        sample.history.boots.pop();
+        sample.fault(79_000, FaultKind::PowerCut);
+        let ledger = Ledger::new(&sample.history);
+        let fate = |ms| {
+            let at = Moment::from_ms(ms);
+            ledger.fate(sample.broker, Guarantee::Stored, Some(Ack::SendOk), (at, at), Moment::END)
+        };
+        assert!(matches!(fate(49_000), Fate::MayBeLost(_)));
+        assert_eq!(fate(30_000), Fate::MustHold);
     }
 
     #[test]
     fn a_process_that_ended_by_itself_counts_as_a_crash() {
         let mut sample = Sample::new(Flush::Async);
-        let at = Moment::from_ms(30_000);
-        let ready = Some(at.plus_ms(100));
-        let boot = crate::Boot { node: sample.broker, at, ready, refused: None, first: false };
-        sample.history.boots.push(boot);
+        sample.boots(sample.broker, 100).gave_up = Some(Moment::from_ms(30_000));
         let ledger = Ledger::new(&sample.history);
         let kept = |ms| {
             let at = Moment::from_ms(ms);

@@ -68,7 +68,7 @@ pub use fault_facts::{FaultFact, FaultKind};
 pub use history::{
     Admin, AdminDeed, Begin, BrokerFact, Commit, Consumed, Content, Delivery, Filter, GroupFact,
     History, Mode, NodeFact, NodeKind, OffsetRead, Outcome, Pull, PullStatus, QueueFact, Rebalance,
-    SendFact,
+    SendFact, SentBack,
 };
 pub use ids::{GroupId, MessageId, Moment, Names, NodeId, QueueId, TopicId, hash_bytes};
 pub use store_facts::{

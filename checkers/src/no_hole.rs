@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     audit_facts::{EndRecord, GroupEnd, QueueEnd},
-    history::{Consumed, Delivery, Filter, GroupFact, History, Mode},
+    history::{Consumed, Delivery, Filter, GroupFact, History, Mode, SentBack},
     ids::{GroupId, MessageId, Moment, QueueId},
     ledger::{Fate, Ledger},
     promises::{Ack, Guarantee},
@@ -58,6 +58,8 @@ struct View<'a> {
     copies: BTreeMap<(GroupId, MessageId), Vec<(QueueId, i64)>>,
     /// The last delivery of a message to a group whose listener wanted it again.
     wanted_again: BTreeMap<(GroupId, MessageId), &'a Delivery>,
+    /// The last answer to a member that gave a message back, by how often that was done before.
+    sent_back: BTreeMap<(GroupId, &'a str, i32), &'a SentBack>,
     committed: BTreeMap<(GroupId, QueueId), &'a GroupEnd>,
     /// Which send a message came from.
     sent: BTreeMap<MessageId, usize>,
@@ -74,6 +76,7 @@ impl<'a> View<'a> {
             dead: BTreeSet::new(),
             copies: BTreeMap::new(),
             wanted_again: BTreeMap::new(),
+            sent_back: BTreeMap::new(),
             committed: BTreeMap::new(),
             sent: BTreeMap::new(),
         };
@@ -93,6 +96,9 @@ impl<'a> View<'a> {
                 }
                 _ => {}
             }
+        }
+        for one in &history.sent_back {
+            view.sent_back.insert((one.group, one.unique_key.as_str(), one.reconsumed), one);
         }
         view.find_copies();
         for end in &history.group_ends {
@@ -194,11 +200,18 @@ fn check_record(
 /// the copy was accepted, and what an acknowledgement means for the copy stands in the table.
 fn retry_lost(view: &View<'_>, group: GroupId, message: Option<MessageId>) -> Option<String> {
     let last = view.wanted_again.get(&(group, message?))?;
-    let broker = view.history.broker_of(last.queue)?;
-    let accepted = last.ended.unwrap_or(last.began);
+    let unique_key = last.content.unique_key.as_deref().unwrap_or_default();
+    let answer = view.sent_back.get(&(group, unique_key, last.reconsumed));
+    let (broker, ack, accepted) = match answer {
+        Some(answer) => (answer.broker, answer.ack, answer.at),
+        // Its member did not live to be answered.
+        None => {
+            (view.history.broker_of(last.queue)?, Ack::SendOk, last.ended.unwrap_or(last.began))
+        }
+    };
     // It is stored twice, the second time when its delay is over.
     let stored = accepted.plus_ms(view.history.bounds.retry_within_ms);
-    let ack = Some(Ack::SendOk);
+    let ack = Some(ack);
     match view.ledger.fate(broker, Guarantee::Delivered, ack, (accepted, stored), Moment::END) {
         Fate::MayBeLost(cause) => Some(format!("the copy to be retried: {cause}")),
         Fate::MustHold => None,

@@ -112,15 +112,17 @@ impl Sample {
         let words = kind.words().to_owned();
         self.history.faults.push(FaultFact { at, until: None, kind, nodes, words });
         let ready = Some(at.plus_ms(1_000));
-        let boot = Boot { node: self.broker, at, ready, refused: None, first: false };
-        self.history.boots.push(boot);
+        self.boots(self.broker, ms).ready = ready;
     }
 
-    /// A restart of a client.
-    pub(crate) fn boots(&mut self, node: NodeId, ms: u64) {
+    /// A restart.
+    pub(crate) fn boots(&mut self, node: NodeId, ms: u64) -> &mut Boot {
         let at = Moment::from_ms(ms);
-        let boot = Boot { node, at, ready: Some(at), refused: None, first: false };
-        self.history.boots.push(boot);
+        let (refused, gave_up) = (None, None);
+        self.history.boots.push(Boot { node, at, ready: Some(at), refused, gave_up, first: false });
+        let boots = &mut self.history.boots;
+        let place = boots.len() - 1;
+        &mut boots[place]
     }
 
     /// The queue at the end: these messages from offset 0 on.

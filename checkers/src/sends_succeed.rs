@@ -103,7 +103,8 @@ mod tests {
         let mut sample = healed(9_000);
         let (node, at) = (sample.broker, Moment::from_ms(10_000));
         let refused = Some("disk on fire".to_owned());
-        sample.history.boots.push(Boot { node, at, ready: None, refused, first: false });
+        let boot = Boot { node, at, ready: None, refused, gave_up: None, first: false };
+        sample.history.boots.push(boot);
         let findings = check(&sample.history);
         assert_eq!(findings.broken(), 2);
         assert!(findings.violations[0].words.ends_with("it refused to start: disk on fire"));

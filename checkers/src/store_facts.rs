@@ -15,6 +15,9 @@ pub struct Boot {
     pub ready: Option<Moment>,
     /// Why it refused to start, if it did.
     pub refused: Option<String>,
+    /// When it ended by itself after it had served: it could not go on, or could not save what it
+    /// had to when it was asked to stop.
+    pub gave_up: Option<Moment>,
     /// Whether this was its first start.
     pub first: bool,
 }

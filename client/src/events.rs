@@ -2,7 +2,7 @@
 
 use protocol::Text;
 
-use crate::{MessageQueue, PullStatus};
+use crate::{MessageQueue, PullStatus, SendStatus};
 
 /// Something a consumer did that its listener does not see.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +55,10 @@ pub enum ConsumerEvent {
         message_id: Text,
         /// How often it had been sent back before.
         reconsume_times: i32,
+        /// The broker that has it now.
+        broker_name: Text,
+        /// How safe it is there.
+        status: SendStatus,
     },
     /// A queue is not read any more.
     Released {

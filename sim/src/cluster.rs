@@ -100,11 +100,18 @@ pub(crate) struct Machine {
     starts: RefCell<Vec<StartFact>>,
 }
 
+/// A program that ended by itself.
+#[derive(Clone, Debug)]
+struct GaveUp {
+    at: Moment,
+    why: String,
+}
+
 /// What is known about one start.
 struct StartFact {
     at: Moment,
     ready: Ready,
-    refused: Arc<Mutex<Option<String>>>,
+    gave_up: Arc<Mutex<Option<GaveUp>>>,
     looked: Option<Looked>,
     process: Rc<Process>,
 }
@@ -142,12 +149,16 @@ impl Machine {
     /// Every start so far.
     pub(crate) fn boots(&self) -> Vec<Boot> {
         let starts = self.starts.borrow();
-        let boot = |(place, start): (usize, &StartFact)| Boot {
-            node: self.fact,
-            at: start.at,
-            ready: start.ready.moment(),
-            refused: locked(&start.refused).clone(),
-            first: place == 0,
+        let boot = |(place, start): (usize, &StartFact)| {
+            let (ready, gave_up) = (start.ready.moment(), locked(&start.gave_up).clone());
+            Boot {
+                node: self.fact,
+                at: start.at,
+                ready,
+                refused: gave_up.clone().filter(|_| ready.is_none()).map(|end| end.why),
+                gave_up: gave_up.filter(|_| ready.is_some()).map(|end| end.at),
+                first: place == 0,
+            }
         };
         starts.iter().enumerate().map(boot).collect()
     }
@@ -178,7 +189,7 @@ impl Machine {
         let unready = starts.iter().filter(|one| {
             !one.process.is_alive()
                 && one.ready.moment().is_none()
-                && locked(&one.refused).is_none()
+                && locked(&one.gave_up).is_none()
         });
         unready.count() as u64
     }
@@ -259,25 +270,23 @@ impl Cluster {
             recovered: Arc::default(),
             world: self.world.clone(),
         };
-        let refused = Arc::new(Mutex::new(None));
+        let gave_up = Arc::new(Mutex::new(None));
         let id = machine.node.id * 1000 + u32::try_from(process.number() % 1000).unwrap_or(0);
         let (runtime, ready_too) = (process.runtime.clone(), ready.clone());
         let start = Start { runtime, ready: ready_too, process: id };
         let (program, node) = ((machine.program)(start), machine.node.clone());
-        let (was_ready, why, world) = (ready.clone(), refused.clone(), self.world.clone());
+        let (end, world) = (gave_up.clone(), self.world.clone());
         let main = async move {
             let outcome = program.await;
-            if let Err(error) = outcome {
-                world.told(node.id, crate::Kind::Note, (0, 0), format!("ends: {error}"));
-                if was_ready.moment().is_none() {
-                    *locked(&why) = Some(error);
-                }
+            if let Err(why) = outcome {
+                world.told(node.id, crate::Kind::Note, (0, 0), format!("ends: {why}"));
+                *locked(&end) = Some(GaveUp { at: Moment(world.now() / 1000), why });
             }
             node.die(Death::Exit);
         };
         process.runtime.tasks.spawn("main", Box::pin(main));
         let at = Moment(self.world.now() / 1000);
-        let fact = StartFact { at, ready, refused, looked, process: process.clone() };
+        let fact = StartFact { at, ready, gave_up, looked, process: process.clone() };
         machine.starts.borrow_mut().push(fact);
         *machine.process.borrow_mut() = Some(process.clone());
         drop(madsim::task::spawn_local(self.clone().supervise(machine.clone(), process)));

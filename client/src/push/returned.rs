@@ -5,12 +5,12 @@
 use std::time::Duration;
 
 use protocol::{
-    names, properties,
+    Text, names, properties,
     request::{self, Inherited},
 };
 
 use super::Core;
-use crate::{ConsumerEvent, Message, ReceivedMessage};
+use crate::{ConsumerEvent, Message, ReceivedMessage, SendStatus};
 
 /// How long a broker may take to take a message back.
 const SEND_BACK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -23,20 +23,25 @@ impl Core {
     /// Gives a message back to its broker, or when that is not there to any other. `true` once
     /// somebody has it.
     pub(super) async fn send_back(&self, message: &ReceivedMessage, delay_level: i32) -> bool {
-        let returned = match self.return_to_broker(message, delay_level).await {
-            Ok(()) => true,
+        match self.return_to_broker(message, delay_level).await {
+            Ok(()) => {
+                self.tell_sent_back(message, &message.broker_name, SendStatus::SendOk);
+                true
+            }
             Err(cause) => {
                 tracing::warn!(id = %message.message_id, %cause, "not taken back by its broker");
                 self.send_as_retry(message, self.reconsume_max(RECONSUME_TIMES_DEFAULT)).await
             }
-        };
-        if returned {
-            self.member.tell(&ConsumerEvent::SentBack {
-                message_id: message.message_id.clone(),
-                reconsume_times: message.reconsume_times,
-            });
         }
-        returned
+    }
+
+    fn tell_sent_back(&self, message: &ReceivedMessage, broker_name: &Text, status: SendStatus) {
+        self.member.tell(&ConsumerEvent::SentBack {
+            message_id: message.message_id.clone(),
+            reconsume_times: message.reconsume_times,
+            broker_name: broker_name.clone(),
+            status,
+        });
     }
 
     /// `maxReconsumeTimes`, or what it means when it is not set.
@@ -94,7 +99,10 @@ impl Core {
             .with_property(properties::MAX_RECONSUME_TIMES, max.to_string())
             .with_property(properties::DELAY, level.to_string());
         match self.sender.send(&copy).await {
-            Ok(_) => true,
+            Ok(sent) => {
+                self.tell_sent_back(message, &sent.queue.broker_name, sent.status);
+                true
+            }
             Err(error) => {
                 tracing::warn!(id = %message.message_id, %error, "not sent back");
                 false

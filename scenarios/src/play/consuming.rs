@@ -7,14 +7,14 @@ use std::{
     time::Duration,
 };
 
-use checkers::{Begin, Commit, Delivery, GroupId, NodeId, QueueId, Rebalance};
+use checkers::{Begin, Commit, Delivery, GroupId, NodeId, QueueId, Rebalance, SentBack};
 use client::{
     Balance, ConsumeFrom, Consumed, ConsumerEvent, Filter, MessageModel, MessageQueue,
     PushConsumer, ReceivedMessage,
 };
 use protocol::properties;
 
-use super::Stage;
+use super::{Stage, producing};
 use crate::{
     payload,
     recorder::Recorder,
@@ -228,6 +228,17 @@ impl Notes {
                 let (consumer, group, offset) = (self.node, self.group, *offset);
                 let begin = Begin { consumer, group, queue, at, offset };
                 self.recorder().with(|history| history.begins.push(begin));
+            }
+            ConsumerEvent::SentBack { message_id, reconsume_times, broker_name, status } => {
+                let sent_back = SentBack {
+                    group: self.group,
+                    unique_key: message_id.as_str().to_owned(),
+                    reconsumed: *reconsume_times,
+                    broker: self.recorder().node(broker_name),
+                    ack: producing::ack(*status),
+                    at: self.recorder().now(),
+                };
+                self.recorder().with(|history| history.sent_back.push(sent_back));
             }
             ConsumerEvent::Committing { queue, offset } => {
                 self.committing(self.queue(queue), *offset);

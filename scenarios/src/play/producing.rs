@@ -274,14 +274,18 @@ fn keys_of(id: MessageId) -> String {
 /// What an answer means.
 pub(super) fn acked(stage: &Stage, sent: &SendResult) -> Outcome {
     let MessageQueue { topic, broker_name, queue_id } = &sent.queue;
-    let ack = match sent.status {
+    let queue = stage.recorder.queue(broker_name, topic, *queue_id);
+    Outcome::Acked { ack: ack(sent.status), queue, offset: sent.queue_offset }
+}
+
+/// How good an answer is.
+pub(super) fn ack(status: SendStatus) -> Ack {
+    match status {
         SendStatus::SendOk => Ack::SendOk,
         SendStatus::FlushDiskTimeout => Ack::FlushDiskTimeout,
         SendStatus::FlushSlaveTimeout => Ack::FlushSlaveTimeout,
         SendStatus::SlaveNotAvailable => Ack::SlaveNotAvailable,
-    };
-    let queue = stage.recorder.queue(broker_name, topic, *queue_id);
-    Outcome::Acked { ack, queue, offset: sent.queue_offset }
+    }
 }
 
 /// What a failure means: not knowing is never taken for "not stored".
