@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    history::{AdminDeed, Consumed, Delivery, History, Mode, Rebalance},
+    history::{AdminDeed, Consumed, Delivery, History, Mode, Rebalance, SendFact},
     ids::{GroupId, MessageId, Moment, NodeId, QueueId},
     verdict::{Findings, Pointer},
 };
@@ -32,8 +32,8 @@ pub(crate) fn check(history: &History) -> Findings {
         "Nothing about deliveries whose listener did not return success.",
         "messages consumed",
     );
-    let tries: BTreeMap<MessageId, u32> =
-        history.sends.iter().filter_map(|send| Some((send.content.message?, send.tries))).collect();
+    let sends: BTreeMap<MessageId, &SendFact> =
+        history.sends.iter().filter_map(|send| Some((send.content.message?, send))).collect();
     for (holder, causes) in holders(history) {
         let mut by_message: BTreeMap<MessageId, Vec<(usize, &Delivery)>> = BTreeMap::new();
         for (number, one) in causes.deliveries.iter().copied() {
@@ -43,7 +43,7 @@ pub(crate) fn check(history: &History) -> Findings {
         }
         for (message, list) in by_message {
             findings.count();
-            let copies = tries.get(&message).copied().unwrap_or(1);
+            let copies = sends.get(&message).map_or(1, |send| copies(history, send, &list));
             if let Some(broken) = unexplained(&causes, &list, copies) {
                 let group = history.group_name(holder.0);
                 let first = list.first().map_or(Moment(0), |(_, one)| one.began);
@@ -68,6 +68,19 @@ pub(crate) fn check(history: &History) -> Findings {
     findings
 }
 
+/// How many records of a message its group may have been given without any further cause.
+fn copies(history: &History, send: &SendFact, list: &[(usize, &Delivery)]) -> usize {
+    let tries = usize::try_from(send.tries).unwrap_or(usize::MAX);
+    if send.delay_ms == 0 {
+        return tries;
+    }
+    // A broker that crashed may have delivered it to its topic once more: C30 judges that.
+    let of_topic = |queue| history.queue_fact(queue).is_some_and(|fact| fact.topic == send.topic);
+    let places = list.iter().map(|(_, one)| (one.queue, one.offset));
+    let places: BTreeSet<_> = places.filter(|(queue, _)| of_topic(*queue)).collect();
+    tries.max(places.len())
+}
+
 fn successes(list: &[(usize, &Delivery)]) -> usize {
     list.iter().filter(|(_, one)| one.consumed == Some(Consumed::Success)).count()
 }
@@ -82,7 +95,7 @@ struct Broken<'a> {
 fn unexplained<'a>(
     causes: &Causes<'_>,
     list: &[(usize, &'a Delivery)],
-    copies: u32,
+    copies: usize,
 ) -> Option<Broken<'a>> {
     let mut by_record: BTreeMap<(QueueId, i64), Vec<&Delivery>> = BTreeMap::new();
     for (_, one) in list {
@@ -97,7 +110,7 @@ fn unexplained<'a>(
 fn unexplained_of<'a>(
     causes: &Causes<'_>,
     list: &[&'a Delivery],
-    copies: u32,
+    copies: usize,
 ) -> Option<Broken<'a>> {
     let first = list.first()?;
     // Where it lay, and the copies that were made of it and are delivered from elsewhere.
@@ -109,8 +122,8 @@ fn unexplained_of<'a>(
         if 0 < consumed {
             let known = causes.within(first.began, one.began);
             let again = known.saturating_mul(places.len() + sent_back);
-            let extra = usize::try_from(copies.saturating_sub(1)).unwrap_or(usize::MAX);
-            let allowed = again.saturating_add(extra).saturating_add(asked_again);
+            let allowed =
+                again.saturating_add(copies.saturating_sub(1)).saturating_add(asked_again);
             if allowed < consumed {
                 return Some(Broken { times: consumed + 1, causes: known, last: one });
             }
@@ -324,5 +337,16 @@ mod tests {
         };
         assert_eq!(duplicates_from(35_000), 0);
         assert_eq!(duplicates_from(37_000), 1);
+    }
+
+    #[test]
+    fn a_delayed_message_that_came_twice_is_consumed_twice() {
+        for (delay_ms, broken) in [(5_000, 0), (0, 1)] {
+            let mut sample = Sample::new(Flush::Async);
+            sample.acked(1, 1, 0).delay_ms = delay_ms;
+            sample.delivered(60_000, 1, 0);
+            sample.delivered(70_000, 1, 9);
+            assert_eq!(check(&sample.history).broken(), broken);
+        }
     }
 }
