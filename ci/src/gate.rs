@@ -44,6 +44,10 @@ const STAGES: &[Stage] = &[
     },
     Stage { name: "tests", work: Work::Run(&[&["cargo", "test", "--workspace", "--locked"]]) },
     Stage {
+        name: "planted",
+        work: Work::Run(&[&["cargo", "run", "--locked", "-p", "ci", "--", "hunt", "--check"]]),
+    },
+    Stage {
         name: "docs",
         work: Work::Run(&[&["cargo", "doc", "--workspace", "--no-deps", "--locked"]]),
     },

@@ -138,18 +138,27 @@ impl Running {
         drop(crews);
         hub.dispatch(Event::Stopping);
         workers.dismiss().await;
+        // Answers wait for this.
         sync::sync_once(&hub).await;
-        let mut unsaved = 0;
-        for table in Table::ALL {
-            let is_saved = hub.with(|broker, _| broker.is_saved(table)).unwrap_or(true);
-            if !is_saved && !saver::save(&hub, table).await {
-                unsaved += 1;
-            }
-        }
+        save_all(&hub).await;
         doors.dismiss().await;
+        // Until the last client was gone, offsets were committed.
+        let unsaved = save_all(&hub).await;
         if let Some(broker) = hub.take() {
             broker.into_store().close().await?;
         }
         if 0 < unsaved { Err(StopError::Tables { tables: unsaved }) } else { Ok(()) }
     }
+}
+
+/// Saves what has changed. Gives the number of tables that the disk refused.
+async fn save_all(hub: &Arc<Hub>) -> usize {
+    let mut unsaved = 0;
+    for table in Table::ALL {
+        let is_saved = hub.with(|broker, _| broker.is_saved(table)).unwrap_or(true);
+        if !is_saved && !saver::save(hub, table).await {
+            unsaved += 1;
+        }
+    }
+    unsaved
 }
