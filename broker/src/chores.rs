@@ -25,7 +25,7 @@ impl Broker {
         while let Some(waiting) = self.waiting.next_late(now.monotonic) {
             pull::again(self, now, waiting, effects);
         }
-        self.deliver_due(now);
+        self.deliver_due(now, effects);
         self.stats.tick(now.wall_ms);
         let at = now.monotonic;
         let (least, most) = (*REGISTER_PERIOD_MS.start(), *REGISTER_PERIOD_MS.end());
@@ -56,7 +56,7 @@ impl Broker {
         self.locks.expire(now.monotonic);
     }
 
-    fn save(&mut self, table: Table, effects: &mut Vec<Effect>) {
+    pub(crate) fn save(&mut self, table: Table, effects: &mut Vec<Effect>) {
         let generation = self.generation(table);
         if self.saving.ask(table, generation) {
             effects.push(Effect::Save { table, generation });

@@ -166,6 +166,11 @@ impl Delay {
         }
     }
 
+    /// Whether something was delivered that is not known to be durable.
+    pub(crate) fn has_unsafe(&self) -> bool {
+        self.levels.iter().any(|level| !level.pending.is_empty())
+    }
+
     /// The log is durable up to here: what was delivered before it may be saved.
     pub(crate) fn durable(&mut self, log: u64) {
         let mut moved = false;

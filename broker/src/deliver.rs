@@ -3,6 +3,8 @@
 //! A message returns from the schedule topic to the topic and queue it was sent to. It keeps its
 //! properties, DELAY, REAL_TOPIC and REAL_QID among them, as RocketMQ 5.5.0 leaves them.
 
+use std::time::Duration;
+
 use protocol::{
     Text, names, properties,
     record::{Message, RecordView},
@@ -10,20 +12,31 @@ use protocol::{
 use runtime::Now;
 use store::Want;
 
-use crate::broker::Broker;
+use crate::{broker::Broker, event::Effect};
 
 /// Most messages of one level that one tick delivers, so that nobody waits behind a flood.
 const BATCH_MAX: usize = 256;
 
 impl Broker {
     /// Delivers what is due.
-    pub(crate) fn deliver_due(&mut self, now: Now) {
+    pub(crate) fn deliver_due(&mut self, now: Now, effects: &mut Vec<Effect>) {
         if self.disk_failure.is_some() || self.is_stopping {
             return;
         }
         for (level, from) in self.delay.due_levels(now.monotonic) {
             self.deliver_level(level, from, now);
         }
+        if self.is_young(now) && self.delay.has_unsafe() {
+            effects.push(Effect::Sync);
+        }
+    }
+
+    /// Whether the broker has not yet lived as long as progress may wait to be saved. Until then it
+    /// is saved at once: a broker that is killed again and again would deliver the same messages
+    /// each time, and what groups send back of them would grow without end.
+    pub(crate) fn is_young(&self, now: Now) -> bool {
+        let delays = Duration::from_millis(self.config.flush_delay_offset_ms);
+        now.monotonic < self.timetable.begun() + delays
     }
 
     fn deliver_level(&mut self, level: i32, mut from: i64, now: Now) {

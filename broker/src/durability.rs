@@ -24,6 +24,9 @@ impl Broker {
         match self.store.end_sync(synced) {
             Ok(durable) => {
                 self.delay.durable(durable);
+                if self.is_young(now) {
+                    self.save(Table::Delays, effects);
+                }
                 let invisible = self.arrivals.back();
                 let is_waited_for = invisible.is_some_and(|arrival| durable < arrival.log_end);
                 if self.parked.needs_log_beyond(durable) || is_waited_for {

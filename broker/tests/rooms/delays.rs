@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use broker::config::{DelayLevels, Value as _};
+use broker::{
+    Effect, Table,
+    config::{DelayLevels, Value as _},
+};
 use protocol::{
     RequestCode, ResponseCode, Text,
     message_id::OffsetId,
@@ -106,6 +109,25 @@ fn what_was_delivered_is_not_delivered_again_after_a_clean_save() {
     room.save();
     let mut room = room.kill();
     room.pass(Duration::from_secs(5));
+    assert_eq!((vec!["a".to_owned()], 1), room.pulled("g", "orders", 0, 0));
+}
+
+#[test]
+fn a_broker_that_is_killed_soon_after_its_start_has_saved_what_it_caught_up() {
+    let mut room = Room::new();
+    room.topic("orders", 1);
+    send_later(&mut room, "orders", "a", "1");
+    let wants_save = |effects: &[Effect]| {
+        effects.iter().any(|effect| matches!(effect, Effect::Save { table: Table::Delays, .. }))
+    };
+    for _ in 0..5 {
+        room = room.kill();
+        // Due after a second, which the lives before this one were too short for.
+        let effects = room.pass(Duration::from_millis(400));
+        if effects.contains(&Effect::Sync) && wants_save(&room.sync()) {
+            room.save();
+        }
+    }
     assert_eq!((vec!["a".to_owned()], 1), room.pulled("g", "orders", 0, 0));
 }
 
