@@ -40,9 +40,23 @@ fn broker(file: &Path) -> Command {
     command
 }
 
+/// A broker that finds no room for a file of more than some KiB.
+#[cfg(unix)]
+fn broker_without_room(file: &Path) -> Command {
+    let mut command = Command::new("sh");
+    let script = "trap '' XFSZ; ulimit -f 16; exec \"$0\" -c \"$1\"";
+    command.args(["-c", script, env!("CARGO_BIN_EXE_broker")]).arg(file);
+    command.env("RUST_LOG", "off").env_remove("NAMESRV_ADDR");
+    command
+}
+
 /// Plays a start that must fail; what was said.
 fn refused(file: &Path) -> String {
-    let ended = broker(file).output().expect("cargo built the broker before this test");
+    ended_with_a_line(broker(file))
+}
+
+fn ended_with_a_line(mut broker: Command) -> String {
+    let ended = broker.output().expect("cargo built the broker before this test");
     let said = String::from_utf8_lossy(&ended.stderr).into_owned();
     assert_eq!(ended.status.code(), CANNOT_START, "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");
@@ -108,6 +122,18 @@ fn a_directory_that_cannot_be_is_named() {
         said.contains(&format!("cannot create {}", root.join("file/store").display())),
         "{said}"
     );
+}
+
+#[test]
+#[cfg(unix)]
+fn a_disk_without_room_is_named_and_the_next_start_has_room() {
+    let root = directory("room");
+    let file = configured(&root, "a.conf", "a", 0, "");
+    let said = ended_with_a_line(broker_without_room(&file));
+    let segment = root.join("a/commitlog/00000000000000000000");
+    assert!(said.contains(&segment.display().to_string()), "{said}");
+    assert!(said.contains("File too large") || said.contains("No space left"), "{said}");
+    drop(Runs::started(&file));
 }
 
 #[test]
