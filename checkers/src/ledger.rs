@@ -114,6 +114,11 @@ impl<'a> Ledger<'a> {
                 Promise::LostUpTo(Budget::OffsetWindow) if strike.offset_horizon <= returned => {
                     return Fate::MayBeLost(format!("{words}, in the offset window"));
                 }
+                Promise::LostUpTo(Budget::EitherWindow)
+                    if strike.offset_horizon.min(strike.flush_horizon) <= returned =>
+                {
+                    return Fate::MayBeLost(format!("{words}, in the flush or offset window"));
+                }
                 Promise::LostUpTo(_) => {}
             }
         }

@@ -159,6 +159,9 @@ pub enum Budget {
     /// What was accepted within one `flushConsumerOffsetInterval` (5,000 ms unless configured)
     /// before the fault.
     OffsetWindow,
+    /// The longer of the two: an offset beyond the end of a queue whose last messages were lost is
+    /// lowered to it.
+    EitherWindow,
 }
 
 impl fmt::Display for Budget {
@@ -166,6 +169,7 @@ impl fmt::Display for Budget {
         f.write_str(match self {
             Self::FlushWindow => "the last flush window (10,000 ms + one sync)",
             Self::OffsetWindow => "the last offset window (5,000 ms + one write)",
+            Self::EitherWindow => "the last flush or offset window, whichever is longer",
         })
     }
 }
@@ -205,6 +209,9 @@ pub fn promise(guarantee: Guarantee, setting: Setting, hit: Hit) -> Promise {
         }
         (_, Hit::MachineGone | Hit::DiskDestroyed) => Promise::NotPromised(NO_COPY),
         (OffsetKept, Hit::NormalStop) => Promise::Kept,
+        (OffsetKept, Hit::OsCrash | Hit::PowerCut) if setting.flush == Flush::Async => {
+            Promise::LostUpTo(Budget::EitherWindow)
+        }
         (OffsetKept, _) => Promise::LostUpTo(Budget::OffsetWindow),
         (Ordered, _) | (_, Hit::NormalStop | Hit::ProcessCrash) => Promise::Kept,
         (Stored | Delivered | OffsetBound, Hit::OsCrash | Hit::PowerCut) => unsynced(setting),
