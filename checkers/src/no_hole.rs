@@ -107,6 +107,13 @@ impl<'a> View<'a> {
         view
     }
 
+    /// What a member heard when it gave a message back for the last time.
+    fn answer(&self, group: GroupId, message: Option<MessageId>) -> Option<&'a SentBack> {
+        let last = self.wanted_again.get(&(group, message?))?;
+        let unique_key = last.content.unique_key.as_deref().unwrap_or_default();
+        self.sent_back.get(&(group, unique_key, last.reconsumed)).copied()
+    }
+
     /// Finds dead letters, and copies that wait for their retry or were retried.
     fn find_copies(&mut self) {
         let history = self.history;
@@ -167,8 +174,12 @@ fn check_record(
         return;
     }
     let history = view.history;
-    if !given && let Some(cause) = passed_before(view, group, queue) {
-        findings.excuse(cause, || words(history, group, (queue, record), "was not given"));
+    let returned = view.answer(group, message).is_some();
+    if !(given && returned)
+        && let Some(cause) = passed_before(view, group, queue)
+    {
+        let what = if given { "was not given back" } else { "was not given" };
+        findings.excuse(cause, || words(history, group, (queue, record), what));
         return;
     }
     let retry = || retry_lost(view, group, message).or_else(|| retry_passed(view, group, message));
@@ -200,9 +211,7 @@ fn check_record(
 /// the copy was accepted, and what an acknowledgement means for the copy stands in the table.
 fn retry_lost(view: &View<'_>, group: GroupId, message: Option<MessageId>) -> Option<String> {
     let last = view.wanted_again.get(&(group, message?))?;
-    let unique_key = last.content.unique_key.as_deref().unwrap_or_default();
-    let answer = view.sent_back.get(&(group, unique_key, last.reconsumed));
-    let (broker, ack, accepted) = match answer {
+    let (broker, ack, accepted) = match view.answer(group, message) {
         Some(answer) => (answer.broker, answer.ack, answer.at),
         // Its member did not live to be answered.
         None => {
@@ -317,6 +326,7 @@ mod tests {
         sample.ends_with(&[1]);
         sample.group_at(Some(1), 1);
         sample.delivered(20, 1, 0).consumed = Some(Consumed::Later);
+        sample.sent_back(20);
         sample.history.drained = Some(Moment::from_ms(90_000));
         sample
     }
@@ -345,9 +355,26 @@ mod tests {
             if given {
                 let again = sample.delivered(60_000, 1, 0);
                 (again.queue, again.consumed) = (queue, Some(Consumed::Later));
+                sample.sent_back(60_000);
             }
             let findings = check(&sample.history);
             assert_eq!(findings.broken(), broken, "{lost_disk} {given}");
+        }
+    }
+
+    /// Its offset was moved to the end of a new disk's queue while the listener still had it.
+    #[test]
+    fn a_message_that_was_not_given_back_before_its_place_was_passed_is_excused() {
+        for (lost_disk, answered, broken) in [(true, false, 0), (true, true, 1), (false, false, 1)]
+        {
+            let mut sample = wanted_again(Flush::Sync);
+            if !answered {
+                sample.history.sent_back.clear();
+            }
+            if lost_disk {
+                sample.fault(10, FaultKind::DiskDestroyed);
+            }
+            assert_eq!(check(&sample.history).broken(), broken, "{lost_disk} {answered}");
         }
     }
 

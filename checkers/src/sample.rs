@@ -105,6 +105,20 @@ impl Sample {
         &mut deliveries[place]
     }
 
+    /// What was delivered last is given back to the broker.
+    pub(crate) fn sent_back(&mut self, ms: u64) {
+        let last = self.history.deliveries.last().expect("something was delivered");
+        let sent_back = SentBack {
+            group: self.group,
+            unique_key: last.content.unique_key.clone().unwrap_or_default(),
+            reconsumed: last.reconsumed,
+            broker: self.broker,
+            ack: Ack::SendOk,
+            at: Moment::from_ms(ms),
+        };
+        self.history.sent_back.push(sent_back);
+    }
+
     /// A fault of the broker.
     pub(crate) fn fault(&mut self, ms: u64, kind: FaultKind) {
         let nodes = vec![self.broker];

@@ -64,6 +64,10 @@ const STAGES: &[Stage] = &[
             &[SIM, "twice", "--seeds", "100..126", "--other", UNOPTIMISED_SIM],
         ]),
     },
+    Stage {
+        name: "farm",
+        work: Work::Run(&[&["sh", "farm/check.sh"], &["sh", "farm/local.sh", "0..26", "3"]]),
+    },
     // Every scenario in turn.
     Stage { name: "sweep", work: Work::Run(&[&[SIM, "sweep", "--seeds", "10..270"]]) },
     Stage {
