@@ -90,6 +90,31 @@ fn a_written_plan_replays_to_the_same_trace_hash() {
     for name in ["send_then_pull-seed-5.html", "send_then_pull-seed-5.json"] {
         assert!(reports.join(name).is_file(), "{name}");
     }
+    let report = reports.join("send_then_pull-seed-5.json");
+    let output = sim(&["replay", report.to_str().unwrap(), "--report-dir", arguments[3]]);
+    let said = text(&output.stdout);
+    assert!(said.contains(&hash), "a report holds its plan, but {hash} is not in:\n{said}");
+}
+
+#[test]
+fn two_plans_are_compared_by_where_their_runs_part() {
+    let plan = short(5, "send_then_pull");
+    let (one, other) = (file("diff-a.json"), file("diff-b.json"));
+    std::fs::write(&one, plan.to_json().unwrap()).unwrap();
+    let mut later = plan.clone();
+    later.workload.producers[0].from_ms += 500;
+    std::fs::write(&other, later.to_json().unwrap()).unwrap();
+    let (one, other) = (one.to_str().unwrap(), other.to_str().unwrap());
+
+    let same = sim(&["diff", one, one]);
+    assert_eq!(same.status.code(), Some(0));
+    assert!(text(&same.stdout).ends_with("both take the same course\n"), "{}", text(&same.stdout));
+    let part = sim(&["diff", one, other]);
+    assert_eq!(part.status.code(), Some(1));
+    let said = text(&part.stdout);
+    let name = &plan.workload.producers[0].name;
+    assert!(said.contains(&format!("they part on {name} at ")), "{said}");
+    assert!(said.contains("then on "), "{said}");
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub(super) enum Command {
     Twice(Twice),
     /// Make a plan that breaks a promise as small as it can be
     Shrink(Shrink),
+    /// Show where two runs part, and how the difference spreads
+    Diff(Diff),
     /// Name the scenarios
     List,
     /// Play one seed and print its outcome as one line of JSON, for sweeps
@@ -68,7 +70,7 @@ pub(super) struct Output {
 
 #[derive(Debug, Args)]
 pub(super) struct Replay {
-    /// The plan
+    /// The plan, or the report of a run that was played by it
     #[arg(value_name = "PLAN.JSON")]
     pub(super) plan: PathBuf,
     #[command(flatten)]
@@ -156,8 +158,21 @@ pub(super) struct Twice {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Diff {
+    /// The plan of one run, or its report
+    #[arg(value_name = "A.JSON")]
+    pub(super) a: PathBuf,
+    /// The plan of the other; the same to compare two builds
+    #[arg(value_name = "B.JSON")]
+    pub(super) b: PathBuf,
+    /// Another build of this program, which plays B: old with new
+    #[arg(long, value_name = "PROGRAM")]
+    pub(super) other: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Shrink {
-    /// The plan
+    /// The plan, or the report of a run that was played by it
     #[arg(value_name = "PLAN.JSON")]
     pub(super) plan: PathBuf,
     /// Where the smallest one is written; beside the plan unless given

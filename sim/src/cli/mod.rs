@@ -1,6 +1,7 @@
 //! The command line.
 
 mod arguments;
+mod diff;
 mod recovery;
 mod replay;
 mod shrink;
@@ -48,7 +49,7 @@ pub(crate) enum CliError {
     },
     /// Nothing to do.
     #[error(
-        "give --seed N to play a run, or one of the commands: replay, sweep, merge, twice, shrink, list"
+        "give --seed N to play a run, or one of the commands: replay, sweep, merge, twice, shrink, diff, list"
     )]
     NoCommand,
 }
@@ -74,6 +75,7 @@ fn run(arguments: Arguments) -> Result<u8, CliError> {
         Some(Command::Merge(merge)) => sweep::merge(&merge),
         Some(Command::Twice(twice)) => twice::twice(&twice),
         Some(Command::Shrink(shrink)) => shrink::from_file(&shrink),
+        Some(Command::Diff(diff)) => diff::diff(&diff),
         Some(Command::List) => words::list(),
         Some(Command::One(one)) => replay::as_worker(&one),
         None => replay::one_seed(&arguments.one),

@@ -47,9 +47,12 @@ pub(super) fn from_file(replay: &Replay) -> Result<u8, CliError> {
     show(plan, &replay.output, &command)
 }
 
-/// Reads a plan.
+/// Reads a plan, also out of the report of a run that was played by it.
 pub(super) fn read(path: &Path) -> Result<Plan, CliError> {
-    Ok(Plan::from_json(&text_of(path)?)?)
+    let text = text_of(path)?;
+    let report: Option<serde_json::Value> = serde_json::from_str(&text).ok();
+    let within = report.as_ref().and_then(|report| report.get("plan"));
+    Ok(Plan::from_json(&within.map_or(text, ToString::to_string))?)
 }
 
 /// Reads a file.

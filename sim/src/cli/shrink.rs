@@ -201,7 +201,7 @@ impl Stand {
 /// Plays a plan in a process of its own.
 fn play_in(program: &Path, file: &Path, plan: &Plan) -> Result<SeedResult, CliError> {
     replay::write(file, &plan.to_json()?)?;
-    let outcome = workers::play_plan(program, plan, file);
+    let outcome = workers::play_plan(program, plan, file, None);
     replay::remove(file)?;
     outcome
 }

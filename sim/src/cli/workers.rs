@@ -57,9 +57,13 @@ pub(super) fn play_plan(
     program: &Path,
     plan: &scenarios::Plan,
     file: &Path,
+    trace_out: Option<&Path>,
 ) -> Result<SeedResult, CliError> {
     let mut command = Command::new(program);
     command.args(["one", "--plan"]).arg(file);
+    if let Some(path) = trace_out {
+        command.arg("--trace-out").arg(path);
+    }
     outcome_of(command, plan.seed, &plan.scenario)
 }
 
