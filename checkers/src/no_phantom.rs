@@ -104,10 +104,10 @@ fn difference(sent: &Content, seen: &Content) -> Option<String> {
         return Some(format!("body: {sent} bytes sent, {seen} bytes seen"));
     }
     if sent.tags != seen.tags {
-        return Some(format!("tag: {:?} sent, {:?} seen", sent.tags, seen.tags));
+        return Some(format!("tag: {} sent, {} seen", shown(&sent.tags), shown(&seen.tags)));
     }
     if sent.keys != seen.keys {
-        return Some(format!("key: {:?} sent, {:?} seen", sent.keys, seen.keys));
+        return Some(format!("key: {} sent, {} seen", shown(&sent.keys), shown(&seen.keys)));
     }
     if sent.properties_hash != seen.properties_hash {
         return Some("set of user properties".to_owned());
@@ -116,6 +116,10 @@ fn difference(sent: &Content, seen: &Content) -> Option<String> {
         return Some(format!("flag: {} sent, {} seen", sent.flag, seen.flag));
     }
     None
+}
+
+fn shown(text: &Option<String>) -> String {
+    text.as_ref().map_or_else(|| "none".to_owned(), |text| format!("`{text}`"))
 }
 
 #[cfg(test)]

@@ -170,7 +170,7 @@
       if (on.rebalances) {
         for (const [at, when, group, count] of data.rebalances) {
           if (at !== node || when < from || to < when) continue;
-          titled(make("circle", { cx: x(when), cy: y + 9, r: 3, class: "share" }, svg),
+          titled(make("circle", { cx: x(when), cy: y + LANE - 6, r: 3, class: "share" }, svg),
             `${nodeOf(node)} holds ${count} queues of ${data.groups[group]} from ${secs(when)}`);
         }
       }
