@@ -178,3 +178,17 @@ pub struct FaultFact {
     /// What it did, for people.
     pub words: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_atlas_knows_every_kind() {
+        let atlas = include_str!("../../docs/faults.md");
+        for kind in FaultKind::ALL {
+            let row = format!("\n| {} |", kind.words());
+            assert!(atlas.contains(&row), "docs/faults.md has no row for `{}`", kind.words());
+        }
+    }
+}
