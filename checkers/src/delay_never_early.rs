@@ -17,7 +17,7 @@ pub(crate) fn check(history: &History) -> Findings {
     let mut findings = Findings::new(
         "C29",
         "DELAY-NOT-BEFORE",
-        "A delayed message is not given to anybody before its delay has passed.",
+        "A delayed message is not given to anybody before its delay has passed, to the millisecond.",
         "Nothing where the clock of a broker was set, stood still or drifted.",
         "delayed messages",
     );
