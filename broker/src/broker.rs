@@ -133,8 +133,8 @@ impl Broker {
     pub fn apply(&mut self, now: Now, event: Event, effects: &mut Vec<Effect>) {
         let before = (effects.len(), self.store.extent().end);
         self.take(now, event, effects);
-        self.settle(now, effects);
         self.look_at_store(now, before, effects);
+        self.settle(now, effects);
     }
 
     /// Takes all events that came together. Their messages are written in one go, and those who
@@ -150,12 +150,13 @@ impl Broker {
         for event in events {
             self.take(now, event, effects);
         }
-        self.settle(now, effects);
         let written = self.store.end_writes();
         self.look_at_store(now, before, effects);
         if let (Err(error), None) = (written, &self.disk_failure) {
             self.void(before.0, &error.to_string(), effects);
         }
+        // Only now: an answer that is released here is about a message that was written before.
+        self.settle(now, effects);
     }
 
     /// None of the messages of a batch is stored: whatever was answered in it is void.

@@ -76,7 +76,7 @@ impl Broker {
         for parked in answers {
             let mut command = parked.command;
             // The record stands in the log and may well survive: a refusal would be a lie.
-            command.code = if parked.is_send {
+            command.code = if parked.stored_to.is_some() {
                 ResponseCode::FLUSH_DISK_TIMEOUT.0
             } else {
                 ResponseCode::SERVICE_NOT_AVAILABLE.0
@@ -105,7 +105,7 @@ impl Broker {
         asked: &Asked,
         command: Command,
         need: Need,
-        is_send: bool,
+        stored_to: Option<u64>,
         effects: &mut Vec<Effect>,
     ) -> Reply {
         if need.is_met_by(self.durable()) {
@@ -124,7 +124,7 @@ impl Broker {
                 deadline,
                 asked: asked.now.monotonic,
                 place: self.place,
-                is_send,
+                stored_to,
             });
         }
         Reply::Later
@@ -139,7 +139,7 @@ impl Broker {
     ) -> Result<Reply, Refusal> {
         let need =
             Need { log: 0, topics: self.topics.generation(), groups: self.groups.generation() };
-        Ok(self.answer_when(asked, command, need, false, effects))
+        Ok(self.answer_when(asked, command, need, None, effects))
     }
 
     pub(crate) fn release_parked(&mut self, now: Now, effects: &mut Vec<Effect>) {
@@ -151,9 +151,9 @@ impl Broker {
         }
         while let Some(parked) = self.parked.next_late(now.monotonic) {
             let mut command = parked.command;
-            if parked.is_send {
+            if parked.stored_to.is_some() {
                 command.code = ResponseCode::FLUSH_DISK_TIMEOUT.0;
-            } else {
+            } else if command.code == ResponseCode::SUCCESS.0 {
                 command.code = ResponseCode::SYSTEM_ERROR.0;
                 command.remark = Some(Text::from_static("the change could not be saved in time"));
             }

@@ -44,8 +44,15 @@ pub(crate) struct Answer {
     pub asked: Monotonic,
     /// The request, by its place in the table of requests.
     pub place: usize,
-    /// Whether it tells a producer about a stored message; otherwise it tells about a saved table.
-    pub is_send: bool,
+    /// Where the message ends in the log that it tells a producer about; otherwise it tells about a
+    /// saved table. Not every message waits for the log: some only wait for their topic.
+    pub stored_to: Option<u64>,
+}
+
+impl Answer {
+    fn is_beyond(&self, end: u64) -> bool {
+        self.stored_to.is_some_and(|to| end < to)
+    }
 }
 
 /// All parked answers, oldest first.
@@ -88,19 +95,21 @@ impl Parked {
         self.answers.back().is_some_and(|last| durable < last.need.log)
     }
 
-    /// Changes the answers that wait for more than the log holds, and lets them wait no longer.
+    /// Changes the answers about messages that the log does not hold, and lets them wait no longer.
     pub(crate) fn change_beyond(&mut self, end: u64, change: impl Fn(&mut Command)) {
         for answer in &mut self.answers {
-            if end < answer.need.log {
+            if answer.is_beyond(end) {
                 change(&mut answer.command);
-                answer.need = Need { log: end, ..Need::default() };
+                (answer.need, answer.stored_to) = (Need::default(), None);
             }
+            // The log never reaches what was raised by such a message.
+            answer.need.log = answer.need.log.min(end);
         }
     }
 
-    /// Forgets the answers that wait for more than this.
+    /// Forgets the answers about messages that lie beyond this.
     pub(crate) fn forget_beyond(&mut self, end: u64) {
-        self.answers.retain(|answer| answer.need.log <= end);
+        self.answers.retain(|answer| !answer.is_beyond(end));
     }
 
     /// Takes everything: the disk failed.
@@ -121,7 +130,7 @@ mod tests {
             deadline: Monotonic(deadline),
             asked: Monotonic(0),
             place: 0,
-            is_send: true,
+            stored_to: Some(log),
         }
     }
 
@@ -143,5 +152,19 @@ mod tests {
         parked.park(answer(10, 0, 5));
         assert_eq!(None, parked.next_late(Monotonic(4)));
         assert!(parked.next_late(Monotonic(5)).is_some());
+    }
+
+    #[test]
+    fn what_was_not_stored_is_told_also_to_those_who_only_wait_for_their_topic() {
+        let mut parked = Parked::default();
+        for (stored_to, log, topics) in [(10, 10, 0), (20, 0, 1), (30, 0, 2)] {
+            parked.park(Answer { stored_to: Some(stored_to), ..answer(log, topics, 5) });
+        }
+        parked.change_beyond(20, |command| command.code = 14);
+        let durable = Need { log: 20, topics: 1, groups: 0 };
+        let codes: Vec<_> = std::iter::from_fn(|| parked.next_ready(durable))
+            .map(|answer| answer.command.code)
+            .collect();
+        assert_eq!(codes, [0, 0, 14]);
     }
 }

@@ -250,7 +250,7 @@ impl Broker {
             return Reply::Answer(command);
         }
         let need = self.need(receipt.log_end, &receipt.topic);
-        self.answer_when(asked, command, need, true, effects)
+        self.answer_when(asked, command, need, Some(receipt.log_end), effects)
     }
 
     /// What must be durable before somebody is told that a message is safe: under SYNC_FLUSH its

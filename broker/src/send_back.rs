@@ -85,7 +85,7 @@ pub(crate) fn send_back(
     // Differs from Java, which answers before the copy is durable: the consumer then commits an
     // offset beyond the message, and a power cut that takes the copy loses it for this group.
     let need = broker.need(appended.end(), &real_topic);
-    Ok(broker.answer_when(asked, answer, need, true, effects))
+    Ok(broker.answer_when(asked, answer, need, Some(appended.end()), effects))
 }
 
 /// A copy of a record for another try.

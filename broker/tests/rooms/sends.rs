@@ -242,6 +242,21 @@ fn when_one_write_for_many_fails_all_of_them_are_told_so() {
 }
 
 #[test]
+fn a_failed_write_is_told_also_to_those_who_wait_for_their_topic_and_to_nobody_else() {
+    let mut room = Room::new();
+    let fresh = |body, opaque| message("fresh", 0, body, "").with_opaque(opaque);
+    assert!(answers(&room.ask(PRODUCER, fresh("older", 1))).is_empty(), "its topic is not saved");
+    room.disk.fail_writes(1);
+    let effects = room.happen(Happening::AskedTogether(PRODUCER, vec![fresh("void", 2)]));
+    assert!(answers(&effects).is_empty());
+    let effects = room.save();
+    let told: Vec<_> =
+        answers(&effects).iter().map(|(_, answer)| (answer.opaque, answer.code)).collect();
+    let void = ResponseCode::SERVICE_NOT_AVAILABLE.0;
+    assert_eq!([(1, ResponseCode::SUCCESS.0), (2, void)], told.as_slice());
+}
+
+#[test]
 fn when_a_failed_write_cannot_be_undone_nobody_hears_yes_or_no_and_the_broker_must_end() {
     for make in [Room::new, Room::syncing] {
         let mut room = make();
