@@ -36,7 +36,7 @@ impl Broker {
     /// each time, and what groups send back of them would grow without end.
     pub(crate) fn is_young(&self, now: Now) -> bool {
         let delays = Duration::from_millis(self.config.flush_delay_offset_ms);
-        now.monotonic < self.timetable.begun() + delays
+        self.uptime(now.monotonic) < delays
     }
 
     fn deliver_level(&mut self, level: i32, mut from: i64, now: Now) {

@@ -22,19 +22,13 @@ const CHORES: [Chore; 4] = [Chore::Register, Chore::SaveOffsets, Chore::SaveDela
 /// When each chore was last done.
 #[derive(Debug)]
 pub(crate) struct Timetable {
-    begun: Monotonic,
     done: [Monotonic; CHORES.len()],
 }
 
 impl Timetable {
     /// Every chore counts as just done.
     pub(crate) fn new(now: Monotonic) -> Self {
-        Self { begun: now, done: [now; CHORES.len()] }
-    }
-
-    /// When the broker was started.
-    pub(crate) fn begun(&self) -> Monotonic {
-        self.begun
+        Self { done: [now; CHORES.len()] }
     }
 
     /// Whether a chore is due; if so it counts as done.

@@ -44,8 +44,9 @@ pub(crate) fn check(history: &History) -> Findings {
         let seen: u64 = waiting.iter().map(|broker| 1 + faults(*broker)).sum();
         // Copies that nobody can be asked about any more may have waited anywhere.
         let gone = u64::from(send.tries).saturating_sub(count(waiting.len()));
-        let worst = history.brokers.iter().map(|broker| faults(broker.node)).max().unwrap_or(0);
-        let allowed = seen.saturating_add(gone.saturating_mul(1 + worst));
+        let worst = || history.brokers.iter().map(|broker| faults(broker.node)).max().unwrap_or(0);
+        let elsewhere = if gone == 0 { 0 } else { gone.saturating_mul(1 + worst()) };
+        let allowed = seen.saturating_add(elsewhere);
         let topic = history.topic_name(send.topic);
         let sent = send.invoked;
         let words = match came {

@@ -113,17 +113,7 @@ impl FaultKind {
     /// Whether it can keep a node from saying goodbye to its peers.
     #[must_use]
     pub const fn parts(self) -> bool {
-        self.hit().is_some()
-            || matches!(
-                self,
-                Self::Pause
-                    | Self::Partition
-                    | Self::Isolate
-                    | Self::AsymmetricCut
-                    | Self::SlowLink
-                    | Self::Stall
-                    | Self::Reset
-            )
+        self.hit().is_some() || self.holds_back() || matches!(self, Self::Reset)
     }
 
     /// Whether a disk refuses to read, write or sync.

@@ -168,7 +168,8 @@ fn deaths(history: &History, node: NodeId) -> Vec<Moment> {
     boots.filter_map(|boot| boot.gave_up).collect()
 }
 
-/// Spans, one after the other, in which a broker could not flush: it did not run, stood still, or its disk refused.
+/// Spans, one after the other, in which a broker could not flush: it did not run, stood still, or
+/// its disk refused.
 fn hindrances(history: &History, node: NodeId) -> Vec<(Moment, Moment)> {
     let boots = history.boots.iter().filter(|boot| boot.node == node);
     let ready: Vec<Moment> = boots.filter_map(|boot| boot.ready).collect();

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    fault_facts::FaultFact,
     history::{AdminDeed, Commit, History, OffsetRead},
     ids::{GroupId, Moment, NodeId, QueueId},
     ledger::{Fate, Ledger},
@@ -103,25 +104,23 @@ struct ToldOffset {
 }
 
 impl ToldOffset {
-    fn new(history: &History, commit: &Commit) -> Self {
+    /// `holding` are the faults that hold messages back, in the order in which they began.
+    fn new(history: &History, holding: &[&FaultFact], commit: &Commit) -> Self {
         let Commit { consumer, queue, offset, invoked, confirmed, .. } = *commit;
+        if let Some(arrived) = confirmed {
+            return Self { invoked, arrived, offset };
+        }
         let broker = history.broker_of(queue);
         let concerned = |node: &NodeId| *node == consumer || Some(*node) == broker;
-        let mut latest = invoked.plus_ms(LINK_MS);
-        let mut faults: Vec<_> = history
-            .faults
-            .iter()
-            .filter(|fault| fault.kind.holds_back())
-            .filter(|fault| fault.nodes.is_empty() || fault.nodes.iter().any(concerned))
-            .map(|fault| (fault.at, fault.until.unwrap_or(Moment::END)))
-            .collect();
-        faults.sort_unstable();
-        for (from, to) in faults {
-            if from <= latest && invoked <= to {
-                latest = latest.max(to.plus_ms(LINK_MS));
+        let mut arrived = invoked.plus_ms(LINK_MS);
+        for fault in holding {
+            let is_here = fault.nodes.is_empty() || fault.nodes.iter().any(concerned);
+            let until = fault.until.unwrap_or(Moment::END);
+            if is_here && fault.at <= arrived && invoked <= until {
+                arrived = arrived.max(until.plus_ms(LINK_MS));
             }
         }
-        Self { invoked, arrived: confirmed.unwrap_or(latest), offset }
+        Self { invoked, arrived, offset }
     }
 }
 
@@ -141,9 +140,12 @@ impl Told {
             rebalances: BTreeMap::new(),
             knows_commits: !history.commits.is_empty(),
         };
+        let mut holding: Vec<&FaultFact> =
+            history.faults.iter().filter(|fault| fault.kind.holds_back()).collect();
+        holding.sort_by_key(|fault| fault.at);
         for one in &history.commits {
             let list = told.commits.entry((one.group, one.queue)).or_default();
-            list.push(ToldOffset::new(history, one));
+            list.push(ToldOffset::new(history, &holding, one));
         }
         for one in &history.admin {
             if let AdminDeed::OffsetReset(group, ..) | AdminDeed::GroupDeleted(group) = one.deed {

@@ -75,13 +75,8 @@ fn course(program: &Path, plan: &Plan) -> Result<Course, CliError> {
         std::env::temp_dir().join(format!("sim-diff-{}-{what}", std::process::id()))
     };
     let (file, trace) = (place("plan"), place("trace"));
-    replay::write(&file, &plan.to_json()?)?;
-    let outcome = workers::play_plan(program, plan, &file, Some(&trace));
-    replay::remove(&file)?;
-    let outcome = outcome?;
-    let text = replay::text_of(&trace);
-    replay::remove(&trace)?;
-    Ok(Course { outcome, text: text? })
+    let outcome = workers::play_plan(program, &file, plan, Some(&trace))?;
+    Ok(Course { outcome, text: replay::take(&trace)? })
 }
 
 /// The nodes of a plan as the world counts them; 0 is the world itself.

@@ -118,6 +118,13 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), CliError> {
     }
 }
 
+/// Reads a file of our own, and removes it.
+pub(super) fn take(path: &Path) -> Result<String, CliError> {
+    let text = text_of(path);
+    remove(path)?;
+    text
+}
+
 /// Puts a file of our own in the place of another.
 #[expect(clippy::disallowed_methods, reason = "reports are files of the person's")]
 pub(super) fn rename(from: &Path, to: &Path) -> Result<(), CliError> {

@@ -126,7 +126,7 @@ impl Stand {
 
     fn play(&self, plan: &Plan) -> Result<SeedResult, CliError> {
         self.tried.fetch_add(1, Relaxed);
-        play_in(&self.program, &self.scratch.with_extension("json"), plan)
+        workers::play_plan(&self.program, &self.scratch.with_extension("json"), plan, None)
     }
 
     /// Cuts until nothing can be cut any more, or the time is over.
@@ -181,7 +181,7 @@ impl Stand {
                 let mut plan = batch[nth].plan.clone();
                 plan.seed = plan.seed.wrapping_add(world);
                 let file = self.scratch.with_extension(format!("{nth}.json"));
-                let outcome = play_in(&self.program, &file, &plan);
+                let outcome = workers::play_plan(&self.program, &file, &plan, None);
                 *locked(&slots[nth]) = Some(outcome.map(|outcome| (plan, outcome)));
                 true
             });
@@ -196,14 +196,6 @@ impl Stand {
         }
         Ok(None)
     }
-}
-
-/// Plays a plan in a process of its own.
-fn play_in(program: &Path, file: &Path, plan: &Plan) -> Result<SeedResult, CliError> {
-    replay::write(file, &plan.to_json()?)?;
-    let outcome = workers::play_plan(program, plan, file, None);
-    replay::remove(file)?;
-    outcome
 }
 
 /// How much there is to understand.

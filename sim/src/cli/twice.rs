@@ -1,7 +1,7 @@
 //! Every seed in two processes: the same course, or a leak in the world.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Mutex,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -11,6 +11,7 @@ use std::{
 use super::{
     CliError,
     arguments::Twice,
+    replay,
     sweep::scenario_of,
     words,
     workers::{self, Bar, Job},
@@ -73,7 +74,7 @@ fn first_difference(programs: [&PathBuf; 2], job: &Job) -> Result<String, CliErr
         let path = directory.join(name);
         let job = Job { trace_out: Some(path.clone()), ..job.clone() };
         workers::play(program, &job)?;
-        texts.push(read_and_remove(&path)?);
+        texts.push(replay::take(&path)?);
     }
     let [first, second] = texts.as_slice() else { return Ok(String::new()) };
     let pairs = first.lines().zip(second.lines());
@@ -86,14 +87,4 @@ fn first_difference(programs: [&PathBuf; 2], job: &Job) -> Result<String, CliErr
         return Ok("  this time both took the same course".to_owned());
     }
     Ok("  one of them goes on where the other ends".to_owned())
-}
-
-#[expect(clippy::disallowed_methods, reason = "a file of our own, beside the simulated world")]
-fn read_and_remove(path: &Path) -> Result<String, CliError> {
-    let text = std::fs::read_to_string(path);
-    let removed = std::fs::remove_file(path);
-    let error =
-        |cause| CliError::File { what: "cannot read", path: path.display().to_string(), cause };
-    removed.map_err(error)?;
-    text.map_err(error)
 }

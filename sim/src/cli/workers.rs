@@ -17,7 +17,7 @@ use std::{
 
 use reports::SeedResult;
 
-use super::CliError;
+use super::{CliError, replay};
 
 /// A process that takes longer than this hangs.
 const HANGS_AFTER: Duration = Duration::from_secs(600);
@@ -52,19 +52,22 @@ pub(super) fn play(program: &Path, job: &Job) -> Result<SeedResult, CliError> {
     outcome_of(command, job.seed, &job.scenario)
 }
 
-/// Plays the plan that lies in a file in a process and gives its outcome.
+/// Plays a plan, which is laid into `file` for as long, in a process and gives its outcome.
 pub(super) fn play_plan(
     program: &Path,
-    plan: &scenarios::Plan,
     file: &Path,
+    plan: &scenarios::Plan,
     trace_out: Option<&Path>,
 ) -> Result<SeedResult, CliError> {
+    replay::write(file, &plan.to_json()?)?;
     let mut command = Command::new(program);
     command.args(["one", "--plan"]).arg(file);
     if let Some(path) = trace_out {
         command.arg("--trace-out").arg(path);
     }
-    outcome_of(command, plan.seed, &plan.scenario)
+    let outcome = outcome_of(command, plan.seed, &plan.scenario);
+    replay::remove(file)?;
+    outcome
 }
 
 fn outcome_of(mut command: Command, seed: u64, scenario: &str) -> Result<SeedResult, CliError> {
