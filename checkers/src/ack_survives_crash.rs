@@ -1,7 +1,7 @@
 //! C02 ACK-CRASH: an acknowledged message survives the death of the process in every flush mode,
 //! and beyond the flush window also the loss of power.
 //!
-//! Cite: checkers.md C02; what was written is in the page cache, which outlives the process.
+//! What was written is in the page cache, which outlives the process.
 
 use crate::{
     history::History,

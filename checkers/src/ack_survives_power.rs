@@ -1,7 +1,7 @@
 //! C01 ACK-SYNC-FLUSH: a message acknowledged with `SEND_OK` under `SYNC_FLUSH` survives the loss
 //! of power.
 //!
-//! Cite: checkers.md C01; RocketMQ's SYNC_FLUSH, `store/CommitLog.GroupCommitService`.
+//! Source: RocketMQ's SYNC_FLUSH, `store/CommitLog.GroupCommitService`.
 
 use crate::{
     history::History,

@@ -1,6 +1,4 @@
 //! C18 META-ATOMIC: of a configuration file and its copy, one can always be read.
-//!
-//! Cite: checkers.md C18.
 
 use crate::{
     history::History,

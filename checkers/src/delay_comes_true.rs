@@ -1,6 +1,6 @@
 //! C30 DELAY-BOUNDED-ONCE: a delayed message that is stored comes to its topic, and once.
 //!
-//! Cite: checkers.md C30. A fault of a broker may make it come once more from every copy that
+//! A fault of a broker may make it come once more from every copy that
 //! waits there: what was delivered and what is still to be delivered are kept apart. A producer
 //! that tries again may have made a copy on every broker it asked.
 

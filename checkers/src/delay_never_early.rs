@@ -1,6 +1,6 @@
 //! C29 DELAY-NOT-BEFORE: a delayed message is not seen before its time.
 //!
-//! Cite: checkers.md C29. Judged by true time on brokers whose clock was left alone.
+//! Judged by true time on brokers whose clock was left alone.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! C11 DUP-EXPLAINED: a message that was consumed is delivered again only for a cause.
 //!
-//! Cite: checkers.md C11. Causes are what an at-least-once system is allowed to stumble over: a
+//! Causes are what an at-least-once system is allowed to stumble over: a
 //! change of shares in the group, a fault of a member or a broker, a copy that the producer's
 //! retry made, a reset by an administrator. Each cause explains one more delivery of every record
 //! that holds the message: of the one that was sent, and of the copies that were made when the

@@ -1,6 +1,6 @@
 //! C20 FILTER-EXACT: who asks for a tag gets all messages with it and no others.
 //!
-//! Cite: checkers.md C20. A pull goes forward; what it passes over does not match; it gives at
+//! A pull goes forward; what it passes over does not match; it gives at
 //! most as many messages as were asked for. Deliveries to a group match its filter.
 
 use std::collections::BTreeMap;

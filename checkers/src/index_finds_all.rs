@@ -1,6 +1,6 @@
 //! C15 INDEX-COMMITLOG: a query by key gives exactly the records that hold the key.
 //!
-//! Cite: checkers.md C15. Compared with a scan of the commit log.
+//! Compared with a scan of the commit log.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,7 +1,7 @@
 //! L2 CONSUME-PROGRESS: in a healed cluster every group reaches the end of its queues, and every
 //! queue has one owner.
 //!
-//! Cite: checkers.md L2. Judged in the healed phase only.
+//! Judged in the healed phase only.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,6 @@
 //! C04 NO-HOLE: what a group has passed, it has consumed.
 //!
-//! Cite: checkers.md C04. A record below a group's committed offset was given to the group, and
+//! A record below a group's committed offset was given to the group, and
 //! its message was consumed or is a dead letter. Whether the committed offset reaches the end is
 //! the business of L2.
 

@@ -1,6 +1,6 @@
 //! C05 NO-PHANTOM: what is received was sent, and is what was sent.
 //!
-//! Cite: checkers.md C05. Body, tags, keys, the user's properties and the flag of everything that
+//! Body, tags, keys, the user's properties and the flag of everything that
 //! was delivered, pulled or read at the end equal those of the send with the same number. Copies
 //! in retry and dead letter topics too.
 

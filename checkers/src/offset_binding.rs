@@ -1,7 +1,7 @@
 //! C06 OFFSET-BINDING: a queue offset that anybody has seen means one message for ever, and
 //! offsets have no gaps.
 //!
-//! Cite: checkers.md C06. Seen: in an answer to a send, in a delivery, in a pull, in the queue at
+//! Seen: in an answer to a send, in a delivery, in a pull, in the queue at
 //! the end. A listener may be given what its client pulled long before: such a sighting only says
 //! that the record was there once, after it was sent and after the client began to run.
 

@@ -1,6 +1,6 @@
 //! C12 OFFSET-MONOTONE: the consumer offset that a broker tells does not go back.
 //!
-//! Cite: checkers.md C12. After a crash it may be as old as one interval of persisting, and no
+//! After a crash it may be as old as one interval of persisting, and no
 //! older; an offset that was there is never forgotten. A member that itself tells a smaller
 //! offset, after a change of shares, is believed as RocketMQ's brokers believe it.
 

@@ -1,6 +1,6 @@
 //! C09 QUEUE-ORDER: within a queue everything is in one order.
 //!
-//! Cite: checkers.md C09. Queue offsets grow with positions in the commit log; a stream of
+//! Queue offsets grow with positions in the commit log; a stream of
 //! synchronous sends gets growing offsets; an orderly listener gets one message after the other,
 //! and after a failure the same again.
 

@@ -1,6 +1,6 @@
 //! C14 CQ-COMMITLOG: consume queues and commit log say the same.
 //!
-//! Cite: checkers.md C14. Judged on the files, read by a reader that is not the store's.
+//! Judged on the files, read by a reader that is not the store's.
 
 use std::collections::BTreeMap;
 

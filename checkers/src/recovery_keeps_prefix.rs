@@ -1,7 +1,5 @@
 //! C16 RECOVERY-PREFIX: a store that is opened again holds the longest valid prefix of what was
 //! written, and opening it once more changes nothing.
-//!
-//! Cite: checkers.md C16.
 
 use std::collections::{BTreeMap, BTreeSet};
 

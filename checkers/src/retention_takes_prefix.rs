@@ -1,7 +1,5 @@
 //! C17 RETENTION-PREFIX: only the oldest segments are deleted, and only when their time has come
 //! or the disk is nearly full.
-//!
-//! Cite: checkers.md C17.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! L1 SEND-AVAILABLE: a healed cluster starts, and takes messages.
 //!
-//! Cite: checkers.md L1. Judged in the healed phase only.
+//! Judged in the healed phase only.
 
 use crate::{
     fault_facts::FaultKind,

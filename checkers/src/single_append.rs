@@ -1,6 +1,4 @@
 //! C08 SINGLE-APPEND: one request to send makes at most one record.
-//!
-//! Cite: checkers.md C08.
 
 use std::collections::BTreeMap;
 

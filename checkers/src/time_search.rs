@@ -1,6 +1,6 @@
 //! C19 TIME-SEARCH: a search by time gives the offset that a scan of the queue gives.
 //!
-//! Cite: checkers.md C19; ConsumeQueue.binarySearchInQueueByTime. Lower: the first offset stored
+//! Source: ConsumeQueue.binarySearchInQueueByTime. Lower: the first offset stored
 //! at or after the time, past the last record the max offset. Upper: the last offset stored at or
 //! before the time; before the first record RocketMQ answers 0, the min offset is as good.
 //!
