@@ -20,6 +20,7 @@ compile_error!(
 mod cli;
 mod clock;
 mod cluster;
+mod crash_points;
 mod disk;
 mod ear;
 mod entropy;

@@ -4,6 +4,8 @@ use std::{ops::Range, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::crash_points::Crash;
+
 /// Plays a whole message-queue cluster, the shipping code, in a simulated world under a seed.
 #[derive(Debug, Parser)]
 #[command(name = "sim", version, args_conflicts_with_subcommands = true)]
@@ -28,6 +30,8 @@ pub(super) enum Command {
     Shrink(Shrink),
     /// Show where two runs part, and how the difference spreads
     Diff(Diff),
+    /// Recover the store from every disk that a crash may leave, at every point of scripts
+    CrashPoints(CrashPoints),
     /// Name the scenarios
     List,
     /// Play one seed and print its outcome as one line of JSON, for sweeps
@@ -203,6 +207,37 @@ impl Default for Effort {
     fn default() -> Self {
         Self { within: 60, worlds: 3, jobs: None }
     }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CrashPoints {
+    /// How many scripts, of seeds that follow one another
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub(super) scripts: u64,
+    /// Operations of a script
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub(super) operations: usize,
+    /// The seed of the first script
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub(super) seed: u64,
+    /// Where at most K things are at risk, each kept or lost, every combination is tried
+    #[arg(long, value_name = "K", default_value_t = 10)]
+    pub(super) full_at: u32,
+    /// Of N distinct states one is interrupted at every point of its recovery
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(super) interrupt_every: u64,
+    /// How many scripts at a time; all cores unless given
+    #[arg(long, value_name = "J")]
+    pub(super) jobs: Option<usize>,
+    /// Write the sums and the first findings to this file
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
+    /// Try only what happens at this point of the first script
+    #[arg(long, value_name = "P", requires = "crash")]
+    pub(super) point: Option<u64>,
+    /// And only this: `process`, or which way each thing at risk goes, as a finding says it
+    #[arg(long, value_name = "CRASH", requires = "point")]
+    pub(super) crash: Option<Crash>,
 }
 
 #[derive(Debug, Args)]

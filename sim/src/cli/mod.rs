@@ -1,6 +1,7 @@
 //! The command line.
 
 mod arguments;
+mod crash_points;
 mod diff;
 mod recovery;
 mod replay;
@@ -49,7 +50,8 @@ pub(crate) enum CliError {
     },
     /// Nothing to do.
     #[error(
-        "give --seed N to play a run, or one of the commands: replay, sweep, merge, twice, shrink, diff, list"
+        "give --seed N to play a run, or one of the commands: replay, sweep, merge, twice, shrink, diff, \
+         crash-points, list"
     )]
     NoCommand,
 }
@@ -76,6 +78,7 @@ fn run(arguments: Arguments) -> Result<u8, CliError> {
         Some(Command::Twice(twice)) => twice::twice(&twice),
         Some(Command::Shrink(shrink)) => shrink::from_file(&shrink),
         Some(Command::Diff(diff)) => diff::diff(&diff),
+        Some(Command::CrashPoints(asked)) => crash_points::crash_points(&asked),
         Some(Command::List) => words::list(),
         Some(Command::One(one)) => replay::as_worker(&one),
         None => replay::one_seed(&arguments.one),

@@ -146,13 +146,19 @@ pub(super) fn watchdog(seed: u64) {
 /// Tells somebody who waits how far it is, at most some times a second.
 pub(super) struct Bar {
     total: u64,
+    /// What is counted.
+    what: &'static str,
     watch: Watch,
     last: Mutex<u64>,
 }
 
 impl Bar {
     pub(super) fn new(total: u64) -> Self {
-        Self { total, watch: Watch::start(), last: Mutex::new(0) }
+        Self::of(total, "seeds")
+    }
+
+    pub(super) fn of(total: u64, what: &'static str) -> Self {
+        Self { total, what, watch: Watch::start(), last: Mutex::new(0) }
     }
 
     pub(super) fn millis(&self) -> u64 {
@@ -172,8 +178,8 @@ impl Bar {
         let filled = done * width / self.total.max(1);
         let bar: String = (0..width).map(|at| if at < filled { '█' } else { '·' }).collect();
         let left = (self.total - done) * now / done.max(1) / 1_000_000;
-        let total = self.total;
-        super::words::progress(&format!("{bar} {done}/{total} seeds, {bad} bad, {left} s left"));
+        let (total, what) = (self.total, self.what);
+        super::words::progress(&format!("{bar} {done}/{total} {what}, {bad} bad, {left} s left"));
     }
 
     pub(super) fn end(&self) {

@@ -5,12 +5,16 @@
 //! the draw grants of everything that was dirty or under way: any sectors of it, and sometimes the
 //! first half of one.
 
+mod at_risk;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
 
-use crate::world::Draw;
+pub(crate) use at_risk::Risk;
+
+use crate::world::{Draw, of_bytes};
 
 const PAGE_BYTES: usize = 4096;
 const SECTOR_BYTES: usize = 512;
@@ -30,6 +34,7 @@ struct Layer {
 type Dirty = (u64, Option<Arc<Page>>, u8);
 
 /// A sync that is under way.
+#[derive(Clone)]
 struct Writeback {
     number: u64,
     pages: Vec<Dirty>,
@@ -37,8 +42,8 @@ struct Writeback {
 }
 
 /// One file.
-#[derive(Default)]
-pub(super) struct Content {
+#[derive(Clone, Default)]
+pub(crate) struct Content {
     cache: Layer,
     platter: Layer,
     /// Sectors that differ from what the last sync took, one bit each, by page.
@@ -49,18 +54,18 @@ pub(super) struct Content {
     preallocated: u64,
     /// Pages beyond that, paid for one by one.
     pages_beyond: u64,
-    pub(super) modified_ms: i64,
+    pub(crate) modified_ms: i64,
     /// Handles that are open.
-    pub(super) open: u32,
+    pub(crate) open: u32,
     /// Names that lead here now.
-    pub(super) links: u32,
+    pub(crate) links: u32,
     /// True time before which no further sync of this file ends: they end in order.
-    pub(super) busy_until: u64,
+    pub(crate) busy_until: u64,
 }
 
 /// What is at risk in a power cut, and what becomes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(crate) enum Fate {
     /// Everything reached the platter.
     Kept,
     /// Nothing did.
@@ -73,21 +78,21 @@ pub(super) enum Fate {
 
 impl Content {
     /// An empty file with one name.
-    pub(super) fn new(modified_ms: i64) -> Self {
+    pub(crate) fn new(modified_ms: i64) -> Self {
         Self { modified_ms, links: 1, ..Self::default() }
     }
 
-    pub(super) fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.cache.len
     }
 
     /// Whether anything would be at risk now.
-    pub(super) fn is_dirty(&self) -> bool {
+    pub(crate) fn is_dirty(&self) -> bool {
         !self.dirty.is_empty() || !self.under_way.is_empty() || self.cache.len != self.platter.len
     }
 
     /// Bytes of disk space that it takes.
-    pub(super) fn paid(&self) -> u64 {
+    pub(crate) fn paid(&self) -> u64 {
         let page_bytes = PAGE_BYTES as u64;
         (self.preallocated.div_ceil(page_bytes) + self.pages_beyond) * page_bytes
     }
@@ -98,7 +103,7 @@ impl Content {
     }
 
     /// What a write of `len` bytes at `at` would take of the free space.
-    pub(super) fn price(&self, at: u64, len: u64) -> u64 {
+    pub(crate) fn price(&self, at: u64, len: u64) -> u64 {
         let page_bytes = PAGE_BYTES as u64;
         let first = (at / page_bytes).max(self.preallocated.div_ceil(page_bytes));
         let end = (at + len).div_ceil(page_bytes);
@@ -107,7 +112,7 @@ impl Content {
     }
 
     /// What reserving everything below `len` would take of the free space.
-    pub(super) fn price_of_preallocating(&self, len: u64) -> u64 {
+    pub(crate) fn price_of_preallocating(&self, len: u64) -> u64 {
         let page_bytes = PAGE_BYTES as u64;
         let (from, to) = (self.preallocated.div_ceil(page_bytes), len.div_ceil(page_bytes));
         if to <= from {
@@ -116,13 +121,13 @@ impl Content {
         (to - from - self.cache.pages.range(from..to).count() as u64) * page_bytes
     }
 
-    pub(super) fn preallocate(&mut self, len: u64) {
+    pub(crate) fn preallocate(&mut self, len: u64) {
         self.preallocated = self.preallocated.max(len);
         self.cache.len = self.cache.len.max(len);
         self.count_pages();
     }
 
-    pub(super) fn set_len(&mut self, len: u64) {
+    pub(crate) fn set_len(&mut self, len: u64) {
         if len < self.cache.len {
             let (number, within) = position(len);
             let first = number + u64::from(within != 0);
@@ -147,18 +152,18 @@ impl Content {
     }
 
     /// Copies what there is at `at` and says how much it was.
-    pub(super) fn read(&self, at: u64, buffer: &mut [u8]) -> usize {
+    pub(crate) fn read(&self, at: u64, buffer: &mut [u8]) -> usize {
         self.cache.read(at, buffer)
     }
 
     /// All that a power cut could not take.
-    pub(super) fn durable(&self) -> Vec<u8> {
+    pub(crate) fn durable(&self) -> Vec<u8> {
         let mut buffer = vec![0; usize::try_from(self.platter.len).unwrap_or(0)];
         self.platter.read(0, &mut buffer);
         buffer
     }
 
-    pub(super) fn write(&mut self, at: u64, bytes: &[u8]) {
+    pub(crate) fn write(&mut self, at: u64, bytes: &[u8]) {
         let mut done = 0;
         self.pages_beyond += self.price(at, bytes.len() as u64) / PAGE_BYTES as u64;
         while done < bytes.len() {
@@ -173,7 +178,7 @@ impl Content {
     }
 
     /// A sync begins: it covers what is dirty now. Gives its number.
-    pub(super) fn begin_sync(&mut self) -> u64 {
+    pub(crate) fn begin_sync(&mut self) -> u64 {
         let dirty = std::mem::take(&mut self.dirty).into_iter();
         let pages = dirty.map(|(page, bits)| (page, self.cache.pages.get(&page).cloned(), bits));
         self.syncs += 1;
@@ -183,7 +188,7 @@ impl Content {
     }
 
     /// The sync with this number, and with it every earlier one, is over: on the platter.
-    pub(super) fn end_sync(&mut self, number: u64) {
+    pub(crate) fn end_sync(&mut self, number: u64) {
         while self.under_way.front().is_some_and(|sync| sync.number <= number) {
             let Some(sync) = self.under_way.pop_front() else { return };
             for (page, content, _) in sync.pages {
@@ -198,7 +203,7 @@ impl Content {
 
     /// The sync with this number failed: of what it covered some sectors reached the platter and
     /// some did not, and all of it counts as clean from now on, as Linux has it.
-    pub(super) fn fail_sync(&mut self, number: u64, draw: &mut Draw) {
+    pub(crate) fn fail_sync(&mut self, number: u64, draw: &mut Draw) {
         let Some(at) = self.under_way.iter().position(|sync| sync.number == number) else { return };
         let Some(sync) = self.under_way.remove(at) else { return };
         for dirty in &sync.pages {
@@ -210,13 +215,10 @@ impl Content {
     }
 
     /// The power is cut. Gives how many sectors were kept and lost of those at risk.
-    pub(super) fn power_cut(&mut self, fate: Fate, draw: &mut Draw) -> (u64, u64) {
+    pub(crate) fn power_cut(&mut self, fate: Fate, draw: &mut Draw) -> (u64, u64) {
         let len = self.cache.len;
-        let dirty = std::mem::take(&mut self.dirty).into_iter();
-        let pages = dirty.map(|(page, bits)| (page, self.cache.pages.get(&page).cloned(), bits));
-        let last = Writeback { number: self.syncs + 1, pages: pages.collect(), len };
         let mut told = (0, 0);
-        let at_risk: Vec<Writeback> = self.under_way.drain(..).chain([last]).collect();
+        let at_risk = self.at_risk();
         let total: u64 = at_risk.iter().map(|sync| sync.pages.len() as u64).sum();
         // Ordered: whole pages up to a point, one torn page at the point, nothing after it.
         let point = if fate == Fate::Ordered { draw.below(total + 1) } else { 0 };
@@ -241,12 +243,29 @@ impl Content {
             Fate::Lost => None,
             Fate::Scattered(_) | Fate::Ordered => lens.get(draw.index(lens.len())).copied(),
         };
-        self.platter.set_len(kept_len.unwrap_or(self.platter.len));
+        self.reboot(kept_len.unwrap_or(self.platter.len));
+        told
+    }
+
+    /// Everything that is not on the platter for sure, as the syncs under way have it, and a last
+    /// one that would take along all that is dirty.
+    fn at_risk(&self) -> Vec<Writeback> {
+        let dirty = self.dirty.iter();
+        let pages = dirty.map(|(page, bits)| (*page, self.cache.pages.get(page).cloned(), *bits));
+        let last =
+            Writeback { number: self.syncs + 1, pages: pages.collect(), len: self.cache.len };
+        self.under_way.iter().cloned().chain([last]).collect()
+    }
+
+    /// The platter is all there is, cut or extended to `len`.
+    fn reboot(&mut self, len: u64) {
+        self.dirty.clear();
+        self.under_way.clear();
+        self.platter.set_len(len);
         self.cache = self.platter.clone();
         self.preallocated = self.preallocated.min(self.cache.len);
         self.count_pages();
         self.busy_until = 0;
-        told
     }
 }
 
@@ -282,12 +301,9 @@ impl Layer {
     }
 
     /// Takes of a dirty page what `fate` grants. Gives the number of sectors kept and lost.
-    fn take(&mut self, (number, content, bits): &Dirty, fate: Fate, draw: &mut Draw) -> (u64, u64) {
+    fn take(&mut self, dirty: &Dirty, fate: Fate, draw: &mut Draw) -> (u64, u64) {
         let (mut kept, mut lost) = (0, 0);
-        for sector in 0..PAGE_BYTES / SECTOR_BYTES {
-            if bits >> sector & 1 == 0 {
-                continue;
-            }
+        for sector in sectors_of(dirty.2) {
             let granted = match fate {
                 Fate::Kept => true,
                 Fate::Lost | Fate::Ordered => false,
@@ -305,18 +321,38 @@ impl Layer {
             } else {
                 lost += 1
             }
-            if bytes != 0 {
-                let at = sector * SECTOR_BYTES;
-                let page = self.pages.entry(*number).or_insert_with(|| Arc::new([0; PAGE_BYTES]));
-                let target = &mut Arc::make_mut(page)[at..at + bytes];
-                match content {
-                    Some(content) => target.copy_from_slice(&content[at..at + bytes]),
-                    None => target.fill(0),
-                }
-            }
+            self.take_bytes(dirty, sector, bytes);
         }
         (kept, lost)
     }
+
+    /// Takes the first bytes of one sector of a dirty page.
+    fn take_bytes(&mut self, (number, content, _): &Dirty, sector: usize, bytes: usize) {
+        if bytes == 0 {
+            return;
+        }
+        let at = sector * SECTOR_BYTES;
+        let page = self.pages.entry(*number).or_insert_with(|| Arc::new([0; PAGE_BYTES]));
+        let target = &mut Arc::make_mut(page)[at..at + bytes];
+        match content {
+            Some(content) => target.copy_from_slice(&content[at..at + bytes]),
+            None => target.fill(0),
+        }
+    }
+}
+
+/// A hash of all that can be read of a layer. Zeroes that are written hash as those that are not.
+fn of_layer(layer: &Layer) -> u64 {
+    let mut hash = of_bytes(&layer.len.to_le_bytes());
+    for (number, page) in layer.pages.iter().filter(|(_, page)| page.iter().any(|&b| b != 0)) {
+        hash = of_bytes(&[hash, *number, of_bytes(&page[..])].map(u64::to_le_bytes).concat());
+    }
+    hash
+}
+
+/// The sectors of a page that have their bit set.
+fn sectors_of(bits: u8) -> impl Iterator<Item = usize> {
+    (0..PAGE_BYTES / SECTOR_BYTES).filter(move |sector| bits >> sector & 1 != 0)
 }
 
 /// The page that holds byte `at`, and where in it.

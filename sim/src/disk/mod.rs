@@ -18,9 +18,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use content::{Content, Fate};
+pub(crate) use content::{Content, Risk};
+use content::Fate;
 use file::{NodeFile, NodeLock, Syncing};
-use names::{Name, Names, is_root};
+pub(crate) use names::{Name, Names, is_root};
 use runtime::{BoxFuture, Disk, DiskUsage, Entry, File, FileLock, OpenMode};
 
 use crate::{

@@ -15,7 +15,7 @@ use crate::world::Draw;
 
 /// What a name leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Name {
+pub(crate) enum Name {
     Directory,
     File(u64),
 }
@@ -40,8 +40,8 @@ impl Change {
 }
 
 /// All names of a disk.
-#[derive(Default)]
-pub(super) struct Names {
+#[derive(Clone, Default)]
+pub(crate) struct Names {
     live: BTreeMap<PathBuf, Name>,
     durable: BTreeMap<PathBuf, Name>,
     journal: BTreeMap<u64, Change>,
@@ -49,30 +49,30 @@ pub(super) struct Names {
 }
 
 impl Names {
-    pub(super) fn get(&self, path: &Path) -> Option<Name> {
+    pub(crate) fn get(&self, path: &Path) -> Option<Name> {
         if is_root(path) {
             return Some(Name::Directory);
         }
         self.live.get(path).copied()
     }
 
-    pub(super) fn is_dir(&self, path: &Path) -> bool {
+    pub(crate) fn is_dir(&self, path: &Path) -> bool {
         self.get(path) == Some(Name::Directory)
     }
 
-    pub(super) fn put(&mut self, path: &Path, name: Name) {
+    pub(crate) fn put(&mut self, path: &Path, name: Name) {
         self.live.insert(path.to_path_buf(), name);
         self.journaled(Change::Put(path.to_path_buf(), name));
     }
 
-    pub(super) fn remove(&mut self, path: &Path) -> Option<Name> {
+    pub(crate) fn remove(&mut self, path: &Path) -> Option<Name> {
         let name = self.live.remove(path)?;
         self.journaled(Change::Remove(path.to_path_buf()));
         Some(name)
     }
 
     /// Moves a file. Gives the file that the target was before.
-    pub(super) fn rename(&mut self, from: &Path, to: &Path, file: u64) -> Option<Name> {
+    pub(crate) fn rename(&mut self, from: &Path, to: &Path, file: u64) -> Option<Name> {
         self.live.remove(from);
         let before = self.live.insert(to.to_path_buf(), Name::File(file));
         self.journaled(Change::Rename(from.to_path_buf(), to.to_path_buf(), file));
@@ -85,24 +85,24 @@ impl Names {
     }
 
     /// Direct children of a directory, sorted.
-    pub(super) fn children(&self, directory: &Path) -> Vec<(PathBuf, Name)> {
+    pub(crate) fn children(&self, directory: &Path) -> Vec<(PathBuf, Name)> {
         let below = self.live.iter().filter(|(path, _)| path.parent() == Some(directory));
         below.map(|(path, name)| (path.clone(), *name)).collect()
     }
 
     /// Everything below and including `path`, deepest last.
-    pub(super) fn tree(&self, path: &Path) -> Vec<(PathBuf, Name)> {
+    pub(crate) fn tree(&self, path: &Path) -> Vec<(PathBuf, Name)> {
         let below = self.live.iter().filter(|(name, _)| name.starts_with(path));
         below.map(|(path, name)| (path.clone(), *name)).collect()
     }
 
     /// The journal up to now: what a sync of a directory that begins now covers.
-    pub(super) fn mark(&self) -> u64 {
+    pub(crate) fn mark(&self) -> u64 {
         self.changes
     }
 
     /// A sync of `directory` that began at `mark` is over.
-    pub(super) fn synced(&mut self, directory: &Path, mark: u64) {
+    pub(crate) fn synced(&mut self, directory: &Path, mark: u64) {
         let covered = self.journal.range(..=mark).filter(|(_, change)| change.touches(directory));
         let covered: Vec<u64> = covered.map(|(number, _)| *number).collect();
         for number in covered {
@@ -130,7 +130,7 @@ impl Names {
     }
 
     /// The power is cut. Gives how many changes were kept and lost of those at risk.
-    pub(super) fn power_cut(&mut self, fate: Fate, draw: &mut Draw) -> (u64, u64) {
+    pub(crate) fn power_cut(&mut self, fate: Fate, draw: &mut Draw) -> (u64, u64) {
         let journal = std::mem::take(&mut self.journal);
         let total = journal.len() as u64;
         let prefix = draw.chance(500_000).then(|| draw.below(total + 1));
@@ -147,9 +147,44 @@ impl Names {
                 kept += 1;
             }
         }
+        self.reboot();
+        (kept, total - kept)
+    }
+
+    /// The durable names are all there is.
+    fn reboot(&mut self) {
         self.live = self.durable_tree();
         self.durable.clone_from(&self.live);
-        (kept, total - kept)
+    }
+
+    /// The changes that a power cut may take, in words.
+    pub(crate) fn at_risk(&self) -> impl Iterator<Item = String> {
+        self.journal.values().map(|change| match change {
+            Change::Put(path, Name::Directory) => format!("mkdir {}", path.display()),
+            Change::Put(path, Name::File(_)) => format!("create {}", path.display()),
+            Change::Remove(path) => format!("remove {}", path.display()),
+            Change::Rename(from, to, _) => {
+                format!("rename {} to {}", from.display(), to.display())
+            }
+        })
+    }
+
+    /// What a power cut leaves that takes the changes at risk for which `kept` says so.
+    pub(crate) fn after_power_cut(&self, kept: impl IntoIterator<Item = bool>) -> Self {
+        let mut after = self.clone();
+        let journal = std::mem::take(&mut after.journal);
+        for (change, kept) in journal.values().zip(kept) {
+            if kept {
+                after.settle(change);
+            }
+        }
+        after.reboot();
+        after
+    }
+
+    /// Everything that exists now, by path.
+    pub(crate) fn live(&self) -> impl Iterator<Item = (&Path, Name)> {
+        self.live.iter().map(|(path, name)| (path.as_path(), *name))
     }
 
     /// The durable names that can be reached from the root.
@@ -166,7 +201,7 @@ impl Names {
     }
 
     /// Every file that a power cut could not take, by path.
-    pub(super) fn durable_files(&self) -> Vec<(PathBuf, u64)> {
+    pub(crate) fn durable_files(&self) -> Vec<(PathBuf, u64)> {
         let file = |(path, name)| match name {
             Name::File(file) => Some((path, file)),
             Name::Directory => None,
@@ -175,7 +210,7 @@ impl Names {
     }
 
     /// Whether any name leads to a file: now, on the platter, or in the journal.
-    pub(super) fn knows(&self, file: u64) -> bool {
+    pub(crate) fn knows(&self, file: u64) -> bool {
         let leads = |name: &Name| *name == Name::File(file);
         let pending = |change: &Change| match change {
             Change::Put(_, name) => leads(name),
@@ -188,7 +223,7 @@ impl Names {
     }
 
     /// Every file, by path.
-    pub(super) fn files(&self) -> impl Iterator<Item = (&Path, u64)> {
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&Path, u64)> {
         self.live.iter().filter_map(|(path, name)| match name {
             Name::File(file) => Some((path.as_path(), *file)),
             Name::Directory => None,
@@ -197,7 +232,7 @@ impl Names {
 }
 
 /// The top of the tree, which always exists.
-pub(super) fn is_root(path: &Path) -> bool {
+pub(crate) fn is_root(path: &Path) -> bool {
     path.parent().is_none() || path == Path::new("") || path == Path::new(".")
 }
 
