@@ -226,6 +226,9 @@ pub(super) struct CrashPoints {
     /// Of N distinct states one is interrupted at every point of its recovery
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub(super) interrupt_every: u64,
+    /// Tear each sector at N drawn bytes, besides losing and keeping it whole
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) tears: u64,
     /// How many scripts at a time; all cores unless given
     #[arg(long, value_name = "J")]
     pub(super) jobs: Option<usize>,

@@ -6,7 +6,9 @@ use std::sync::{
 };
 
 use super::{
-    CliError, arguments::CrashPoints, replay, words,
+    CliError,
+    arguments::CrashPoints,
+    replay, words,
     workers::{self, Bar, Watch},
 };
 use crate::{
@@ -21,6 +23,7 @@ pub(super) fn crash_points(asked: &CrashPoints) -> Result<u8, CliError> {
         operations: asked.operations,
         full_at: asked.full_at,
         interrupt_every: asked.interrupt_every,
+        tears: asked.tears,
     };
     match (asked.point, &asked.crash) {
         (Some(point), Some(crash)) => Ok(one(asked, options, (point, crash.clone()))),

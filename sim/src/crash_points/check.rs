@@ -25,12 +25,8 @@ pub(super) struct Verdict {
     pub(super) table: u64,
 }
 
-const QUEUES: [Recipient; 4] = [
-    Recipient::Lasting(0),
-    Recipient::Lasting(1),
-    Recipient::Lasting(2),
-    Recipient::Fleeting,
-];
+const QUEUES: [Recipient; 4] =
+    [Recipient::Lasting(0), Recipient::Lasting(1), Recipient::Lasting(2), Recipient::Fleeting];
 
 fn queue_id(queue: Recipient) -> i32 {
     match queue {
@@ -72,7 +68,9 @@ pub(super) fn look(
         }
     }
     let known = |name: &&store::QueueName| {
-        QUEUES.iter().any(|queue| *name.topic == *topic_of(*queue) && name.queue_id == queue_id(*queue))
+        QUEUES
+            .iter()
+            .any(|queue| *name.topic == *topic_of(*queue) && name.queue_id == queue_id(*queue))
     };
     if let Some(unknown) = store.queues().find(|name| !known(name)) {
         return Err(Trouble::from(format!("{unknown} was never written to")));
@@ -86,7 +84,10 @@ pub(super) fn look(
 pub(super) fn bounds(found: &Verdict, expected: &Expected, end: u64) -> Result<(), Trouble> {
     let (before, after) = (&expected.before, &expected.after);
     if found.end < end {
-        return Err(Trouble::from(format!("the log ends at {}, but was safe up to {end}", found.end)));
+        return Err(Trouble::from(format!(
+            "the log ends at {}, but was safe up to {end}",
+            found.end
+        )));
     }
     if found.start < before.start || after.start < found.start && found.start != found.end {
         let (least, most) = (before.start, after.start);
@@ -189,7 +190,10 @@ fn exactly(
     let there: Vec<&&Sent> = mine.iter().filter(|sent| start <= sent.start).collect();
     for (sent, (offset, record)) in there.iter().zip(&shown) {
         if sent.offset != *offset || sent.bytes != *record {
-            return Err(Trouble::from(format!("{queue:?} shows another at {offset}: {}", at(sent))));
+            return Err(Trouble::from(format!(
+                "{queue:?} shows another at {offset}: {}",
+                at(sent)
+            )));
         }
     }
     if there.len() != shown.len() {
@@ -207,9 +211,8 @@ fn exactly(
 /// A queue shows nothing that was never sent there.
 fn nothing_else(store: &Store, queue: Recipient, expected: &Expected) -> Result<(), Trouble> {
     for (offset, record) in queue_of(store, queue)? {
-        let same = |sent: &Sent| {
-            sent.queue == queue && sent.offset == offset && sent.bytes == record
-        };
+        let same =
+            |sent: &Sent| sent.queue == queue && sent.offset == offset && sent.bytes == record;
         if !expected.sent.iter().any(same) {
             return Err(Trouble::from(format!("{queue:?} shows at {offset} what was never sent")));
         }

@@ -23,6 +23,8 @@ pub(crate) struct Options {
     pub(crate) full_at: u32,
     /// Of so many distinct states one is interrupted at every point of its recovery.
     pub(crate) interrupt_every: u64,
+    /// At how many drawn bytes each sector is torn, in each of three surroundings.
+    pub(crate) tears: u64,
 }
 
 /// Of so many distinct states one is used further.
@@ -30,7 +32,7 @@ const USED_FURTHER_EVERY: u64 = 8;
 
 impl Options {
     fn depth(self) -> Depth {
-        Depth { full: 1 << self.full_at.min(20), pairs_among: 40, drawn: 192, tears: 4 }
+        Depth { full: 1 << self.full_at.min(20), pairs_among: 40, drawn: 192, tears: self.tears }
     }
 }
 
@@ -94,7 +96,9 @@ impl Explorer {
             self.place.during = format!("{operation:?}");
             match caught(|| player.play(&operation)) {
                 Ok(played) => self.look_at(&config, played),
-                Err(trouble) => return self.found(Crash::Process, trouble.after("without a crash")),
+                Err(trouble) => {
+                    return self.found(Crash::Process, trouble.after("without a crash"));
+                }
             }
             progress(&self.tally);
             if self.only.as_ref().is_some_and(|(point, _)| *point < self.place.point) {

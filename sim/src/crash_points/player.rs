@@ -61,7 +61,8 @@ pub(super) fn beginning() -> Now {
 pub(super) fn wait<T>(future: impl Future<Output = T>, mut meanwhile: impl FnMut()) -> T {
     let mut future = pin!(future);
     loop {
-        let polled = Future::poll(Pin::as_mut(&mut future), &mut Context::from_waker(Waker::noop()));
+        let polled =
+            Future::poll(Pin::as_mut(&mut future), &mut Context::from_waker(Waker::noop()));
         if let Poll::Ready(value) = polled {
             return value;
         }
@@ -72,7 +73,8 @@ pub(super) fn wait<T>(future: impl Future<Output = T>, mut meanwhile: impl FnMut
 /// Opens the store of a disk.
 pub(super) fn open(stage: &Stage, config: &StoreConfig) -> Result<(Store, Opened), Trouble> {
     let disk: Arc<dyn Disk> = Arc::new(stage.clone());
-    wait(Store::open(disk, beginning(), config.clone()), || {}).map_err(Trouble::new("does not open"))
+    wait(Store::open(disk, beginning(), config.clone()), || {})
+        .map_err(Trouble::new("does not open"))
 }
 
 /// What an operation did to the disk, and what must hold meanwhile.

@@ -84,7 +84,12 @@ impl<'a> Stakes<'a> {
     }
 
     /// Shows combinations, as many as `depth` says. Gives whether those were all without a tear.
-    pub(super) fn each(&self, depth: Depth, draw: &mut Draw, visit: &mut dyn FnMut(&[u16])) -> bool {
+    pub(super) fn each(
+        &self,
+        depth: Depth,
+        draw: &mut Draw,
+        visit: &mut dyn FnMut(&[u16]),
+    ) -> bool {
         let all = self.combinations().is_some_and(|all| all <= depth.full);
         if all {
             self.all(&mut vec![0; self.len()], 0, visit);
@@ -118,7 +123,8 @@ impl<'a> Stakes<'a> {
             for way in others(&self.stakes[first], base[first]) {
                 ways[first] = way;
                 visit(&ways);
-                let seconds = if self.len() <= depth.pairs_among { first + 1..self.len() } else { 0..0 };
+                let seconds =
+                    if self.len() <= depth.pairs_among { first + 1..self.len() } else { 0..0 };
                 for second in seconds {
                     for way in others(&self.stakes[second], base[second]) {
                         ways[second] = way;

@@ -1,6 +1,6 @@
 use super::*;
 
-const SMALL: Options = Options { operations: 40, full_at: 5, interrupt_every: 500 };
+const SMALL: Options = Options { operations: 40, full_at: 5, interrupt_every: 500, tears: 0 };
 
 #[test]
 fn every_state_of_a_short_script_is_recovered_and_the_second_time_gives_the_same() {

@@ -18,8 +18,8 @@ use std::{
 };
 
 use bytes::Bytes;
-pub(crate) use content::{Content, Risk};
 use content::Fate;
+pub(crate) use content::{Content, Risk};
 use file::{NodeFile, NodeLock, Syncing};
 pub(crate) use names::{Name, Names, is_root};
 use runtime::{BoxFuture, Disk, DiskUsage, Entry, File, FileLock, OpenMode};
