@@ -1,6 +1,6 @@
 use super::*;
 
-const SMALL: Options = Options { operations: 40, full_at: 5, interrupt_every: 500, tears: 0 };
+const SMALL: Options = Options { operations: 40, full_at: 4, interrupt_every: 100, tears: 0 };
 
 #[test]
 fn every_state_of_a_short_script_is_recovered_and_the_second_time_gives_the_same() {
@@ -12,7 +12,7 @@ fn every_state_of_a_short_script_is_recovered_and_the_second_time_gives_the_same
 
 #[test]
 fn equal_seeds_try_the_same_states() {
-    let few = Options { operations: 12, full_at: 4, ..SMALL };
+    let few = Options { operations: 8, full_at: 3, ..SMALL };
     let (one, other) = (explore(3, few, &mut |_| {}), explore(3, few, &mut |_| {}));
     assert_eq!((one.hash, one.states, one.distinct), (other.hash, other.states, other.distinct));
     assert_ne!(one.hash, explore(4, few, &mut |_| {}).hash);
