@@ -9,12 +9,15 @@
 use std::{
     collections::BTreeMap,
     io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex},
 };
 
 use protocol::{body::ResetOffset, json::Style};
-use runtime::{Disk, OpenMode};
+use runtime::{
+    Disk,
+    whole_file::{self, backup},
+};
 use thiserror::Error;
 
 use crate::{MessageQueue, time::locked};
@@ -102,53 +105,24 @@ impl LocalOffsets {
                 .map(|(queue, offset)| (queue.clone().into(), *offset))
                 .collect(),
         };
-        let saved = replace(&*self.disk, &self.path, &table.to_json_as(Style::FILE)).await;
+        let saved = whole_file::save(&self.disk, &self.path, &table.to_json_as(Style::FILE)).await;
         drop(alone);
-        saved.map_err(|cause| OffsetFileError::Disk {
-            path: self.path.clone(),
-            cause: cause.to_string(),
+        saved.map_err(|failed| OffsetFileError::Disk {
+            path: failed.path,
+            cause: failed.cause.to_string(),
         })
     }
 }
 
-async fn replace(disk: &dyn Disk, path: &Path, content: &[u8]) -> io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
-    let missing: Vec<&Path> = directory
-        .ancestors()
-        .take_while(|each| !each.as_os_str().is_empty() && !disk.exists(each))
-        .collect();
-    disk.create_dir_all(directory)?;
-    for parent in missing.iter().filter_map(|each| each.parent()) {
-        if !parent.as_os_str().is_empty() {
-            disk.sync_dir(parent).await?;
-        }
-    }
-    let unfinished = with_suffix(path, ".tmp");
-    let file = disk.open(&unfinished, OpenMode::Create)?;
-    file.set_len(0)?;
-    file.write_all_at(0, content)?;
-    file.sync().await?;
-    if disk.exists(path) {
-        disk.rename(path, &backup(path))?;
-    }
-    disk.rename(&unfinished, path)?;
-    disk.sync_dir(directory).await
-}
-
-fn backup(path: &Path) -> PathBuf {
-    with_suffix(path, ".bak")
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use proptest::{collection::vec, prelude::*};
-    use runtime::memory::{MemoryDisk, finish};
+    use runtime::{
+        OpenMode,
+        memory::{MemoryDisk, finish},
+    };
 
     use super::*;
 

@@ -8,7 +8,7 @@ use std::{
 
 use protocol::{Command, ResponseCode, Text};
 use remoting::{Connection, Limits, PeerId, Respond};
-use runtime::Runtime;
+use runtime::{Runtime, whole_file};
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -214,7 +214,7 @@ async fn save(
             () = stop.cancelled() => None,
         };
         let Some(Save { ticket, path, content }) = next else { return };
-        let saved = saved_file::save(&*driver.runtime.disk, &path, &content).await;
+        let saved = whole_file::save(&driver.runtime.disk, &path, &content).await;
         let error = saved.err().map(|cause| format!("{}: {cause}", path.display()));
         if let Some(error) = &error {
             tracing::error!(%error, "a file could not be saved");

@@ -14,6 +14,7 @@ pub mod memory;
 mod net;
 pub mod real;
 mod tasks;
+pub mod whole_file;
 
 use std::{future::Future, pin::Pin, sync::Arc};
 

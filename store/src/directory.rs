@@ -1,12 +1,8 @@
 //! Names of files that are numbers, and what a directory of them holds.
 
 use std::{
-    io::{
-        self,
-        ErrorKind::{NotFound, PermissionDenied},
-    },
+    io::{self, ErrorKind::NotFound},
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use runtime::Disk;
@@ -54,24 +50,4 @@ pub(crate) fn directories(disk: &dyn Disk, directory: &Path) -> io::Result<Vec<S
         Err(absent) if absent.kind() == NotFound => Ok(Vec::new()),
         Err(cause) => Err(cause),
     }
-}
-
-/// Creates a directory and makes its name, and those of its missing parents, durable.
-pub(crate) async fn create_durably(disk: &Arc<dyn Disk>, directory: &Path) -> io::Result<()> {
-    disk.create_dir_all(directory)?;
-    for parent in directory.ancestors().skip(1) {
-        let synced = match disk.sync_dir(parent).await {
-            // The parent of a relative path is where the process is.
-            Err(cause) if cause.kind() == NotFound && parent.as_os_str().is_empty() => {
-                disk.sync_dir(Path::new(".")).await
-            }
-            synced => synced,
-        };
-        match synced {
-            // A parent that we may not open was not created by us.
-            Err(cause) if cause.kind() == PermissionDenied => break,
-            synced => synced?,
-        }
-    }
-    Ok(())
 }

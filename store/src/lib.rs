@@ -1,4 +1,4 @@
-//! Commit log, consume queues, index files and config files, as RocketMQ lays them out.
+//! Commit log, consume queues and index files, as RocketMQ lays them out.
 //!
 //! The store is synchronous and driven: it never waits, never reads a clock and starts nothing.
 //! Appends and reads are plain calls on a [`Store`]; what must wait for a disk is handed out as a
@@ -10,8 +10,6 @@
 //! before the log itself is durable up to there. Start reading at [`Store`].
 //!
 //! All integers on disk are big-endian. Compatible with Apache RocketMQ 5.5.0.
-
-pub mod config_file;
 
 mod append;
 mod checkpoint;

@@ -8,12 +8,12 @@ use std::{
 };
 
 use protocol::Text;
-use runtime::{Disk, FileLock, Now, OpenMode};
+use runtime::{Disk, FileLock, Now, OpenMode, whole_file::create_directory};
 
 use crate::{
     checkpoint::{Checkpoint, CheckpointState, Exact},
     config::{ConfigError, StoreConfig},
-    directory::{NumberedFile, create_durably, directories, file_name, numbered},
+    directory::{NumberedFile, directories, file_name, numbered},
     durability::{Durability, Landmark},
     index::{BadIndexFile, Index, Shape},
     log::Log,
@@ -185,7 +185,7 @@ impl Store {
         config.check()?;
         let log_directory = config.log_directory();
         for directory in [&config.root, &log_directory] {
-            create_durably(&disk, directory).await.map_err(failed("create", directory))?;
+            create_directory(&disk, directory).await.map_err(failed("create", directory))?;
         }
         let lock = take_lock(&*disk, &config.root)?;
         let abort = config.root.join("abort");

@@ -10,11 +10,11 @@
 
 use std::io;
 
-use runtime::OpenMode;
+use runtime::{OpenMode, whole_file::create_directory};
 
 use crate::{
     checkpoint::Exact,
-    directory::{NumberedFile, create_durably, file_name},
+    directory::{NumberedFile, file_name},
     durability::Durability,
     limits::SCAN_BYTES,
     log::{Behind, LogFailure},
@@ -297,7 +297,7 @@ async fn keep_rest(
     behind: &[NumberedFile],
 ) -> Result<std::path::PathBuf, OpenError> {
     let aside = store.log.directory.join("damaged");
-    create_durably(&store.disk, &aside).await.map_err(failed("create", &aside))?;
+    create_directory(&store.disk, &aside).await.map_err(failed("create", &aside))?;
     if let Some(segment) = store.log.segment(at) {
         let path = aside.join(file_name(at));
         let position = at - segment.start;

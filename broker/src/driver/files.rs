@@ -1,7 +1,9 @@
 //! Reads the saved tables at the start.
 
-use runtime::Disk;
-use store::config_file::{self, ConfigFileError};
+use runtime::{
+    Disk,
+    whole_file::{self, WholeFileError},
+};
 
 use crate::{Broker, Table, TableError};
 
@@ -10,7 +12,7 @@ use crate::{Broker, Table, TableError};
 pub enum LoadError {
     /// The disk refused.
     #[error(transparent)]
-    File(#[from] ConfigFileError),
+    File(#[from] WholeFileError),
     /// A table and its backup are both damaged. Nothing is overwritten.
     #[error(transparent)]
     Table(#[from] TableError),
@@ -24,9 +26,9 @@ pub enum LoadError {
 pub fn load_tables(disk: &dyn Disk, broker: &mut Broker) -> Result<(), LoadError> {
     for table in Table::ALL {
         let path = broker.table_path(table);
-        let Some(saved) = config_file::load(disk, &path)? else { continue };
+        let Some(saved) = whole_file::load(disk, &path)? else { continue };
         let Err(damage) = broker.load(table, &saved) else { continue };
-        match config_file::load_backup(disk, &path)? {
+        match whole_file::load_backup(disk, &path)? {
             Some(backup) => {
                 tracing::warn!(%damage, "its backup is used instead");
                 broker.load(table, &backup)?;

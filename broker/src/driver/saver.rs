@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use store::config_file;
+use runtime::whole_file;
 use tokio_util::sync::CancellationToken;
 
 use super::hub::Hub;
@@ -39,7 +39,7 @@ pub(super) async fn save(hub: &Arc<Hub>, table: Table) -> bool {
         (generation, content, broker.table_path(table))
     });
     let Some((generation, content, path)) = encoded else { return true };
-    let saved = config_file::save(&hub.runtime.disk, &path, &content).await;
+    let saved = whole_file::save(&hub.runtime.disk, &path, &content).await;
     if let Err(error) = &saved {
         tracing::error!(%error, "a table was not saved");
     }

@@ -12,8 +12,9 @@ use remoting::PeerId;
 use runtime::{
     Disk as _, Monotonic, Now, OpenMode,
     memory::{MemoryDisk, finish},
+    whole_file,
 };
-use store::{Flush, Store, StoreConfig, config_file};
+use store::{Flush, Store, StoreConfig};
 
 use crate::words::{bodies, heartbeat, message, number, pull};
 
@@ -238,7 +239,7 @@ impl Room {
                     let path = self.broker.table_path(table);
                     let disk: std::sync::Arc<dyn runtime::Disk> =
                         std::sync::Arc::new(self.disk.clone());
-                    finish(config_file::save(&disk, &path, &content)).unwrap();
+                    finish(whole_file::save(&disk, &path, &content)).unwrap();
                 }
                 Event::Saved { table, generation, ok }
             }

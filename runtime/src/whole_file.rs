@@ -1,5 +1,9 @@
-//! Configuration files (`config/*.json`): replaced as a whole, with the version before as `.bak`.
+//! Small files that are replaced as a whole, with the version before as `.bak`.
 //!
+//! ```text
+//! save:  write <file>.tmp, sync it; rename <file> to <file>.bak, .tmp to <file>; sync directory
+//! load:  <file>, or <file>.bak when it is missing or empty
+//! ```
 //! A crash at any point leaves the old version or the new one under the name or under `.bak`:
 //! the new content is written and synced under a third name before any name changes.
 //! Source: common/config/ConfigManager.java, common/MixAll.java `string2File`.
@@ -12,14 +16,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use runtime::{Disk, OpenMode};
 
-use crate::directory::create_durably;
+use crate::{Disk, OpenMode};
 
-/// Why a configuration file could not be read or written.
+/// Why a file could not be read or replaced.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {verb} {}: {cause}", path.display())]
-pub struct ConfigFileError {
+pub struct WholeFileError {
     /// What was tried.
     pub verb: &'static str,
     /// The file.
@@ -34,19 +37,15 @@ pub struct ConfigFileError {
 ///
 /// # Errors
 /// What the disk says.
-pub async fn save(
-    disk: &Arc<dyn Disk>,
-    path: &Path,
-    content: &[u8],
-) -> Result<(), ConfigFileError> {
+pub async fn save(disk: &Arc<dyn Disk>, path: &Path, content: &[u8]) -> Result<(), WholeFileError> {
     let failed = |verb, path: &Path| {
         let path = path.to_path_buf();
-        move |cause| ConfigFileError { verb, path, cause }
+        move |cause| WholeFileError { verb, path, cause }
     };
     let directory = disk.parent(path);
     // Before anything else exists there: whoever creates it without us may not have synced it.
     if disk.list(&directory).is_ok_and(|names| names.is_empty()) || !disk.exists(&directory) {
-        let created = create_durably(disk, &directory).await;
+        let created = create_directory(disk, &directory).await;
         created.map_err(failed("create", &directory))?;
     }
     let fresh = beside(path, ".tmp");
@@ -61,7 +60,7 @@ pub async fn save(
     if disk.exists(path) {
         // Differs from Java, which writes the name itself: for a moment the only whole version of
         // the file would be the old one under `.bak`. Here too, but the new one lies ready.
-        disk.rename(path, &beside(path, ".bak")).map_err(failed("rename", path))?;
+        disk.rename(path, &backup(path)).map_err(failed("rename", path))?;
     }
     disk.rename(&fresh, path).map_err(failed("rename", &fresh))?;
     disk.sync_dir(&directory).await.map_err(failed("sync", &directory))
@@ -71,10 +70,10 @@ pub async fn save(
 ///
 /// # Errors
 /// What the disk says.
-pub fn load(disk: &dyn Disk, path: &Path) -> Result<Option<Bytes>, ConfigFileError> {
+pub fn load(disk: &dyn Disk, path: &Path) -> Result<Option<Bytes>, WholeFileError> {
     Ok(match read(disk, path)? {
         Some(content) => Some(content),
-        None => read(disk, &beside(path, ".bak"))?,
+        None => read(disk, &backup(path))?,
     })
 }
 
@@ -82,16 +81,47 @@ pub fn load(disk: &dyn Disk, path: &Path) -> Result<Option<Bytes>, ConfigFileErr
 ///
 /// # Errors
 /// What the disk says.
-pub fn load_backup(disk: &dyn Disk, path: &Path) -> Result<Option<Bytes>, ConfigFileError> {
-    read(disk, &beside(path, ".bak"))
+pub fn load_backup(disk: &dyn Disk, path: &Path) -> Result<Option<Bytes>, WholeFileError> {
+    read(disk, &backup(path))
 }
 
-fn read(disk: &dyn Disk, path: &Path) -> Result<Option<Bytes>, ConfigFileError> {
+fn read(disk: &dyn Disk, path: &Path) -> Result<Option<Bytes>, WholeFileError> {
     match disk.read(path) {
         Ok(content) => Ok(Some(content).filter(|content| !content.is_empty())),
         Err(absent) if absent.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(cause) => Err(ConfigFileError { verb: "read", path: path.to_path_buf(), cause }),
+        Err(cause) => Err(WholeFileError { verb: "read", path: path.to_path_buf(), cause }),
     }
+}
+
+/// Creates a directory and makes its name, and those of its missing parents, durable.
+///
+/// # Errors
+/// What the disk says.
+pub async fn create_directory(disk: &Arc<dyn Disk>, directory: &Path) -> io::Result<()> {
+    disk.create_dir_all(directory)?;
+    for parent in directory.ancestors().skip(1) {
+        let synced = match disk.sync_dir(parent).await {
+            // The parent of a relative path is where the process is.
+            Err(cause)
+                if cause.kind() == io::ErrorKind::NotFound && parent.as_os_str().is_empty() =>
+            {
+                disk.sync_dir(Path::new(".")).await
+            }
+            synced => synced,
+        };
+        match synced {
+            // A parent that we may not open was not created by us.
+            Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => break,
+            synced => synced?,
+        }
+    }
+    Ok(())
+}
+
+/// Where the version before lies.
+#[must_use]
+pub fn backup(path: &Path) -> PathBuf {
+    beside(path, ".bak")
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -102,9 +132,8 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use runtime::memory::{MemoryDisk, finish};
-
     use super::*;
+    use crate::memory::{MemoryDisk, finish};
 
     fn disk() -> (MemoryDisk, Arc<dyn Disk>) {
         let disk = MemoryDisk::new();
