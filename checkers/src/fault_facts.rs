@@ -42,6 +42,8 @@ pub enum FaultKind {
     ClockFreeze,
     /// No space left.
     DiskFull,
+    /// Somebody else filled the disk up to a mark.
+    DiskFilled,
     /// Reads fail.
     DiskReadError,
     /// Writes fail.
@@ -56,7 +58,7 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Every kind, in the order of the report.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::NormalStop,
         Self::ProcessCrash,
         Self::OsCrash,
@@ -74,6 +76,7 @@ impl FaultKind {
         Self::ClockDrift,
         Self::ClockFreeze,
         Self::DiskFull,
+        Self::DiskFilled,
         Self::DiskReadError,
         Self::DiskWriteError,
         Self::DiskSyncError,
@@ -102,6 +105,7 @@ impl FaultKind {
             Self::ClockDrift => "clock drift",
             Self::ClockFreeze => "frozen clock",
             Self::DiskFull => "disk full",
+            Self::DiskFilled => "disk filled",
             Self::DiskReadError => "read error",
             Self::DiskWriteError => "write error",
             Self::DiskSyncError => "sync error",

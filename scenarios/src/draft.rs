@@ -300,6 +300,7 @@ fn closes_store(struck: &Struck, broker: &str) -> Option<u64> {
 fn ends_process(fault: &Fault, node: &str) -> bool {
     match fault {
         Fault::Crash { node: struck }
+        | Fault::OsCrash { node: struck, .. }
         | Fault::PowerCut { node: struck, .. }
         | Fault::DiskLoss { node: struck }
         | Fault::StopGracefully { node: struck } => struck == node,

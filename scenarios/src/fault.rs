@@ -30,6 +30,16 @@ pub enum Unsynced {
     Torn,
 }
 
+impl fmt::Display for Unsynced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Kept => "kept",
+            Self::Lost => "lost",
+            Self::Torn => "torn",
+        })
+    }
+}
+
 /// Which calls of a disk fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -56,6 +66,14 @@ pub enum Fault {
     Crash {
         /// Whom.
         node: String,
+    },
+    /// The operating system panics and boots anew. Connections fall silent; un-synced bytes are at
+    /// risk.
+    OsCrash {
+        /// Whom.
+        node: String,
+        /// What becomes of un-synced bytes.
+        unsynced: Unsynced,
     },
     /// Takes the power away. Connections fall silent; un-synced bytes are at risk.
     PowerCut {
@@ -156,6 +174,13 @@ pub enum Fault {
         /// Whose.
         node: String,
     },
+    /// Somebody else fills a disk up to a mark.
+    DiskFilled {
+        /// Whose.
+        node: String,
+        /// So much of it, in percent.
+        used_percent: u8,
+    },
     /// There is space again.
     DiskFree {
         /// Whose.
@@ -190,6 +215,7 @@ impl Fault {
         match self {
             Self::StopGracefully { node }
             | Self::Crash { node }
+            | Self::OsCrash { node, .. }
             | Self::PowerCut { node, .. }
             | Self::DiskLoss { node }
             | Self::Restart { node }
@@ -200,6 +226,7 @@ impl Fault {
             | Self::ClockDrift { node, .. }
             | Self::ClockFreeze { node, .. }
             | Self::DiskFull { node }
+            | Self::DiskFilled { node, .. }
             | Self::DiskFree { node }
             | Self::DiskError { node, .. }
             | Self::DiskSlow { node, .. } => vec![node],
@@ -253,6 +280,7 @@ impl Fault {
         Some(match self {
             Self::StopGracefully { .. } => Kind::NormalStop,
             Self::Crash { .. } => Kind::ProcessCrash,
+            Self::OsCrash { .. } => Kind::OsCrash,
             Self::PowerCut { .. } => Kind::PowerCut,
             Self::DiskLoss { .. } => Kind::DiskDestroyed,
             Self::Pause { .. } => Kind::Pause,
@@ -266,6 +294,7 @@ impl Fault {
             Self::ClockDrift { .. } => Kind::ClockDrift,
             Self::ClockFreeze { .. } => Kind::ClockFreeze,
             Self::DiskFull { .. } => Kind::DiskFull,
+            Self::DiskFilled { .. } => Kind::DiskFilled,
             Self::DiskError { on: DiskCall::Read, .. } => Kind::DiskReadError,
             Self::DiskError { on: DiskCall::Write, .. } => Kind::DiskWriteError,
             Self::DiskError { on: DiskCall::Sync, .. } => Kind::DiskSyncError,
@@ -283,9 +312,11 @@ impl fmt::Display for Fault {
         match self {
             Self::StopGracefully { node } => write!(f, "{node} is asked to stop"),
             Self::Crash { node } => write!(f, "{node} crashes"),
+            Self::OsCrash { node, unsynced } => {
+                write!(f, "the system of {node} panics, un-synced bytes {unsynced}")
+            }
             Self::PowerCut { node, unsynced } => {
-                let fate = format!("{unsynced:?}").to_lowercase();
-                write!(f, "power cut of {node}, un-synced bytes {fate}")
+                write!(f, "power cut of {node}, un-synced bytes {unsynced}")
             }
             Self::DiskLoss { node } => write!(f, "the disk of {node} is destroyed"),
             Self::Restart { node } => write!(f, "{node} is started"),
@@ -313,6 +344,9 @@ impl fmt::Display for Fault {
                 write!(f, "wall clock of {node} stands still for {for_ms} ms")
             }
             Self::DiskFull { node } => write!(f, "the disk of {node} is full"),
+            Self::DiskFilled { node, used_percent } => {
+                write!(f, "the disk of {node} is filled to {used_percent} %")
+            }
             Self::DiskFree { node } => write!(f, "the disk of {node} has space again"),
             Self::DiskError { node, on, per_mille, for_ms } => {
                 let call = format!("{on:?}").to_lowercase();

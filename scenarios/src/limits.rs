@@ -40,6 +40,9 @@ pub(crate) fn check(plan: &Plan) -> Result<(), PlanError> {
                 within(what("for_ms"), *for_ms, 0..=DAY_MS)?;
                 within(what("by_ms"), *by_ms, 0..=3_600_000)?;
             }
+            Fault::DiskFilled { used_percent, .. } => {
+                within(what("used_percent"), u64::from(*used_percent), 0..=100)?;
+            }
             Fault::ClockStep { by_ms, .. } => {
                 within(what("by_ms, forth or back,"), by_ms.unsigned_abs(), 0..=100 * YEAR_MS)?;
             }

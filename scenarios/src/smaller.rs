@@ -253,7 +253,8 @@ impl List<'_> {
                 }
             });
             self.add(format!("tearing by fault {place}"), |plan| {
-                if let Fault::PowerCut { unsynced, .. } = &mut plan.faults[place].fault
+                if let Fault::PowerCut { unsynced, .. } | Fault::OsCrash { unsynced, .. } =
+                    &mut plan.faults[place].fault
                     && *unsynced == Unsynced::Torn
                 {
                     *unsynced = Unsynced::Lost;

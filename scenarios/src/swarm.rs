@@ -16,6 +16,8 @@ pub(crate) enum Hazard {
     BrokerCrash,
     /// Brokers are asked to stop.
     BrokerStop,
+    /// Operating systems of brokers panic.
+    OsCrash,
     /// Brokers lose power.
     PowerCut,
     /// Brokers lose their disk.
@@ -48,6 +50,8 @@ pub(crate) enum Hazard {
     ClockFreeze,
     /// Disks are full.
     DiskFull,
+    /// Disks are filled up to a mark.
+    DiskFilled,
     /// Reads fail.
     ReadError,
     /// Writes fail.
@@ -59,7 +63,8 @@ pub(crate) enum Hazard {
 }
 
 impl Hazard {
-    /// Everything but [`Hazard::DiskLoss`], which takes so much that it hides other things.
+    /// Everything but [`Hazard::DiskLoss`] and [`Hazard::DiskFilled`], which take so much that they
+    /// hide other things, and [`Hazard::OsCrash`], which is here what [`Hazard::PowerCut`] is.
     pub(crate) const MOST: [Self; 21] = [
         Self::BrokerCrash,
         Self::BrokerStop,
@@ -141,7 +146,7 @@ pub(crate) fn swarm(draft: &mut Draft, menu: &[(Hazard, u64)], tempo: Tempo) {
     }
 }
 
-fn pick(dice: &mut Dice, menu: &[(Hazard, u64)]) -> Option<Hazard> {
+pub(crate) fn pick(dice: &mut Dice, menu: &[(Hazard, u64)]) -> Option<Hazard> {
     let mut left = dice.below(menu.iter().map(|(_, weight)| weight).sum());
     for &(hazard, weight) in menu {
         if left < weight {
@@ -154,7 +159,7 @@ fn pick(dice: &mut Dice, menu: &[(Hazard, u64)]) -> Option<Hazard> {
 
 /// Until when a node is struck already.
 #[derive(Default)]
-struct Busy(Vec<(String, u64)>);
+pub(crate) struct Busy(Vec<(String, u64)>);
 
 impl Busy {
     fn is_free(&self, node: &str, at_ms: u64) -> bool {
@@ -168,7 +173,14 @@ impl Busy {
 }
 
 fn strike(draft: &mut Draft, busy: &mut Busy, hazard: Hazard, span: (u64, u64)) {
-    let whom = match hazard {
+    let victims = victims(draft, hazard);
+    let Some(node) = draft.faults.one_of(&victims).cloned() else { return };
+    strike_node(draft, busy, (hazard, node), span);
+}
+
+/// The names of all whom a hazard can strike.
+pub(crate) fn victims(draft: &Draft, hazard: Hazard) -> Vec<String> {
+    match hazard {
         Hazard::NameServerCrash => draft.name_server_names(),
         Hazard::ClientCrash | Hazard::ClientPause => draft.client_names(),
         Hazard::ClockStep | Hazard::ClockDrift | Hazard::ClockFreeze => {
@@ -183,11 +195,20 @@ fn strike(draft: &mut Draft, busy: &mut Busy, hazard: Hazard, span: (u64, u64)) 
             all
         }
         _ => draft.broker_names(),
-    };
-    let Some(node) = draft.faults.one_of(&whom).cloned() else { return };
+    }
+}
+
+/// Lets a hazard strike one of its victims at a time in milliseconds, for so many milliseconds.
+pub(crate) fn strike_node(
+    draft: &mut Draft,
+    busy: &mut Busy,
+    (hazard, node): (Hazard, String),
+    span: (u64, u64),
+) {
     match hazard {
         Hazard::BrokerCrash
         | Hazard::BrokerStop
+        | Hazard::OsCrash
         | Hazard::PowerCut
         | Hazard::DiskLoss
         | Hazard::NameServerCrash
@@ -204,6 +225,7 @@ fn strike(draft: &mut Draft, busy: &mut Busy, hazard: Hazard, span: (u64, u64)) 
             turn_clock(draft, hazard, node, span);
         }
         Hazard::DiskFull
+        | Hazard::DiskFilled
         | Hazard::ReadError
         | Hazard::WriteError
         | Hazard::SyncError
@@ -232,6 +254,7 @@ fn end_process(
     let named = node.clone();
     let (fault, end) = match hazard {
         Hazard::BrokerStop => (Fault::StopGracefully { node }, Fault::Restart { node: named }),
+        Hazard::OsCrash => (Fault::OsCrash { node, unsynced }, Fault::Restart { node: named }),
         Hazard::PowerCut => (Fault::PowerCut { node, unsynced }, Fault::Restart { node: named }),
         Hazard::DiskLoss => (Fault::DiskLoss { node }, Fault::Restart { node: named }),
         Hazard::BrokerPause | Hazard::ClientPause => {
@@ -242,7 +265,8 @@ fn end_process(
     add(draft, at_ms, fault.clone());
     add(draft, at_ms + lasts_ms, end.clone());
     // Now and then a node is struck again while it recovers.
-    let restarts = matches!(fault, Fault::Crash { .. } | Fault::PowerCut { .. });
+    let restarts =
+        matches!(fault, Fault::Crash { .. } | Fault::OsCrash { .. } | Fault::PowerCut { .. });
     if again && restarts {
         let soon_ms = at_ms + lasts_ms + draft.faults.magnitude(1, 64);
         let later_ms = soon_ms + draft.faults.between(50, 1_000);
@@ -321,6 +345,12 @@ fn hurt_disk(
     match hazard {
         Hazard::DiskFull => {
             add(draft, at_ms, Fault::DiskFull { node });
+            add(draft, at_ms + lasts_ms, Fault::DiskFree { node: named.clone() });
+        }
+        Hazard::DiskFilled => {
+            // Around the marks from which old segments go, any segment goes, and sends are refused.
+            let used_percent = u8::try_from(draft.faults.between(70, 95)).unwrap_or(95);
+            add(draft, at_ms, Fault::DiskFilled { node, used_percent });
             add(draft, at_ms + lasts_ms, Fault::DiskFree { node: named.clone() });
         }
         Hazard::DiskSlow => {

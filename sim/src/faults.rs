@@ -102,7 +102,7 @@ impl Faults {
         match fault {
             Fault::StopGracefully { node } => self.stop(fault, node).await,
             Fault::Crash { node } => self.crash(fault, node, Death::Kill).await,
-            Fault::PowerCut { node, unsynced } => {
+            Fault::OsCrash { node, unsynced } | Fault::PowerCut { node, unsynced } => {
                 if let Some(node) = self.node(node) {
                     locked(&node.disk).ailments.at_risk = match unsynced {
                         Unsynced::Kept => AtRisk::Kept,
@@ -140,6 +140,7 @@ impl Faults {
                 self.strike_clock(fault);
             }
             Fault::DiskFull { .. }
+            | Fault::DiskFilled { .. }
             | Fault::DiskFree { .. }
             | Fault::DiskError { .. }
             | Fault::DiskSlow { .. } => self.strike_disk(fault),
@@ -307,9 +308,18 @@ impl Faults {
                 locked(&node.disk).ailments.full = true;
                 self.hit(fault, self.now(), true);
             }
+            Fault::DiskFilled { used_percent, .. } => {
+                locked(&node.disk).ailments.others_percent = (*used_percent).into();
+                self.hit(fault, self.now(), true);
+            }
             Fault::DiskFree { .. } => {
-                locked(&node.disk).ailments.full = false;
-                self.over(|other| matches!(other, Fault::DiskFull { node } if node == name));
+                let ailments = &mut locked(&node.disk).ailments;
+                ailments.full = false;
+                ailments.others_percent = 0;
+                self.over(|other| match other {
+                    Fault::DiskFull { node } | Fault::DiskFilled { node, .. } => node == name,
+                    _ => false,
+                });
             }
             Fault::DiskError { on, per_mille, for_ms, .. } => {
                 let (on, ppm) = (*on, per_mille.saturating_mul(1000));
@@ -350,6 +360,7 @@ impl Faults {
             {
                 let ailments = &mut locked(&node.disk).ailments;
                 ailments.full = false;
+                ailments.others_percent = 0;
                 ailments.read_error_ppm = 0;
                 ailments.write_error_ppm = 0;
                 ailments.sync_error_ppm = 0;

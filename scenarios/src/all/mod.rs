@@ -1,6 +1,7 @@
 //! The scenarios, one file each.
 
 mod clock_torture;
+mod coincidences;
 mod crash_restart_loops;
 mod delayed_messages;
 mod disk_full_and_errors;
@@ -32,7 +33,7 @@ pub struct Scenario {
 pub const DEFAULT: &str = "mixed";
 
 /// Every scenario.
-pub const ALL: [Scenario; 13] = [
+pub const ALL: [Scenario; 14] = [
     mixed::SCENARIO,
     send_then_pull::SCENARIO,
     sync_flush_power_cuts::SCENARIO,
@@ -46,6 +47,7 @@ pub const ALL: [Scenario; 13] = [
     delayed_messages::SCENARIO,
     retention_under_load::SCENARIO,
     name_servers_come_and_go::SCENARIO,
+    coincidences::SCENARIO,
 ];
 
 /// The scenario of that name.

@@ -18,6 +18,16 @@ const HOUR_MS: i64 = 3_600_000;
 fn draw(draft: &mut Draft) {
     draft.machines(2, 2, None);
     draft.usual_clients();
+    keep_little(draft);
+    hours_pass(draft);
+    let tempo =
+        Tempo { gap_ms_min: 3_000, gap_ms_max: 10_000, lasts_ms_min: 200, lasts_ms_max: 2_000 };
+    let menu = [(Hazard::BrokerCrash, 40), (Hazard::BrokerStop, 30), (Hazard::PowerCut, 30)];
+    swarm(draft, &menu, tempo);
+}
+
+/// Makes brokers keep small segments for an hour only, and look for old ones every second.
+pub(super) fn keep_little(draft: &mut Draft) {
     let every_hour: Vec<String> = (0..24).map(|hour| format!("{hour:02}")).collect();
     for broker in &mut draft.plan.cluster.brokers {
         broker.segment_bytes = 16 << 10;
@@ -30,9 +40,12 @@ fn draw(draft: &mut Draft) {
         ];
         broker.properties.extend(own.into_iter().map(|(key, value)| (key.to_owned(), value)));
     }
+}
+
+/// Lets an hour pass now and then on every broker, so that what was written before has expired.
+pub(super) fn hours_pass(draft: &mut Draft) {
     let end_ms = draft.plan.timing.heal_at_ms;
     for node in draft.broker_names() {
-        // An hour passes now and then, so that what was written before has expired.
         let mut at_ms = draft.faults.between(8_000, 15_000);
         while at_ms < end_ms {
             let fault = Fault::ClockStep { node: node.clone(), by_ms: HOUR_MS + 60_000 };
@@ -40,8 +53,4 @@ fn draw(draft: &mut Draft) {
             at_ms += draft.faults.between(8_000, 20_000);
         }
     }
-    let tempo =
-        Tempo { gap_ms_min: 3_000, gap_ms_max: 10_000, lasts_ms_min: 200, lasts_ms_max: 2_000 };
-    let menu = [(Hazard::BrokerCrash, 40), (Hazard::BrokerStop, 30), (Hazard::PowerCut, 30)];
-    swarm(draft, &menu, tempo);
 }

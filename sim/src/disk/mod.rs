@@ -48,6 +48,8 @@ pub struct Ailments {
     pub capacity: u64,
     /// No space is left for anything new.
     pub full: bool,
+    /// How much of it somebody else has filled, in percent.
+    pub others_percent: u64,
     /// Chance in a million that a read fails.
     pub read_error_ppm: u32,
     /// Chance in a million that a write fails.
@@ -71,6 +73,7 @@ impl Default for Ailments {
         Self {
             capacity: 64 << 30,
             full: false,
+            others_percent: 0,
             read_error_ppm: 0,
             write_error_ppm: 0,
             sync_error_ppm: 0,
@@ -282,7 +285,9 @@ impl Platter {
     }
 
     fn free(&self) -> u64 {
-        if self.ailments.full { 0 } else { self.ailments.capacity.saturating_sub(self.used()) }
+        let Ailments { capacity, full, others_percent, .. } = self.ailments;
+        let others = capacity / 100 * others_percent;
+        if full { 0 } else { capacity.saturating_sub(others).saturating_sub(self.used()) }
     }
 
     /// Takes `bytes` of free space, or says that there are none.
