@@ -3,9 +3,11 @@
 //! Faults that strike one after the other leave out what only their overlap shows: the power that
 //! goes while a sync takes too long, the process that dies while its disk is full. Faults are
 //! correlated, too: a rack loses its power as a whole, and the disks of a batch fail in one week.
+//! And some lie in wait: the moment after a file went or a warning was logged is the worst one.
 
 use crate::{
     draft::Draft,
+    fault::{Cue, Fault, Struck, Unsynced},
     swarm::{Busy, Hazard, Tempo, pick, strike_node, victims},
 };
 
@@ -28,6 +30,33 @@ pub(crate) fn coincide(draft: &mut Draft, (first, second): (Menu<'_>, Menu<'_>),
         strike_some(draft, &mut dark, (other, &struck), (amid_ms, down_ms));
         let gap_ms = draft.faults.between(tempo.gap_ms_min, tempo.gap_ms_max);
         at_ms = (at_ms + lasts_ms).max(amid_ms + down_ms) + gap_ms;
+    }
+}
+
+/// Lays ambushes: brokers die when they do something delicate, at once or a little later.
+pub(crate) fn ambush(draft: &mut Draft, tempo: Tempo) {
+    let end_ms = draft.plan.timing.heal_at_ms;
+    let brokers = draft.broker_names();
+    let mut at_ms = 3_000;
+    while at_ms < end_ms {
+        let dice = &mut draft.faults;
+        let Some(node) = dice.one_of(&brokers).cloned() else { return };
+        let cues = [Cue::Creates, Cue::Renames, Cue::Removes, Cue::Complains];
+        let on = dice.one_of(&cues).copied().unwrap_or(Cue::Complains);
+        let torn = [Unsynced::Torn, Unsynced::Torn, Unsynced::Lost];
+        let unsynced = dice.one_of(&torn).copied().unwrap_or(Unsynced::Torn);
+        let whom = node.clone();
+        let fault = Box::new(match dice.below(3) {
+            0 => Fault::Crash { node: whom },
+            1 => Fault::OsCrash { node: whom, unsynced },
+            _ => Fault::PowerCut { node: whom, unsynced },
+        });
+        let for_ms = dice.between(tempo.gap_ms_min, tempo.gap_ms_max);
+        let after_ms = if dice.percent(50) { 0 } else { dice.magnitude(1, 2_000) };
+        let down_ms = dice.between(tempo.lasts_ms_min, tempo.lasts_ms_max);
+        let fault = Fault::Ambush { node, on, for_ms, after_ms, fault, down_ms };
+        draft.plan.faults.push(Struck { at_ms, fault });
+        at_ms += draft.faults.between(tempo.gap_ms_min, tempo.gap_ms_max);
     }
 }
 
@@ -55,10 +84,8 @@ fn strike_some(
 mod tests {
     use std::collections::BTreeMap;
 
-    use crate::{
-        draw,
-        fault::{Fault, Struck},
-    };
+    use super::*;
+    use crate::draw;
 
     fn plans() -> impl Iterator<Item = Vec<Struck>> {
         (0..200).map(|seed| draw(seed, Some("coincidences")).unwrap().faults)

@@ -53,6 +53,31 @@ pub enum DiskCall {
     Sync,
 }
 
+/// What a node does that an ambush waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cue {
+    /// It creates a file.
+    Creates,
+    /// It gives a file another name.
+    Renames,
+    /// It removes a file.
+    Removes,
+    /// It logs a warning or an error.
+    Complains,
+}
+
+impl fmt::Display for Cue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Creates => "creates a file",
+            Self::Renames => "renames a file",
+            Self::Removes => "removes a file",
+            Self::Complains => "logs a warning",
+        })
+    }
+}
+
 /// What strikes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
@@ -101,6 +126,21 @@ pub enum Fault {
     Resume {
         /// Whom.
         node: String,
+    },
+    /// Lies in wait for something that a node does, and then lets another fault strike it, once.
+    Ambush {
+        /// Whom.
+        node: String,
+        /// What it waits for.
+        on: Cue,
+        /// For how long it waits.
+        for_ms: u64,
+        /// So much later the fault strikes.
+        after_ms: u64,
+        /// What strikes.
+        fault: Box<Fault>,
+        /// So much later the node is started again, if it does not run.
+        down_ms: u64,
     },
     /// Nodes of different sides cannot talk. Nodes on no side talk to everybody.
     Partition {
@@ -230,6 +270,11 @@ impl Fault {
             | Self::DiskFree { node }
             | Self::DiskError { node, .. }
             | Self::DiskSlow { node, .. } => vec![node],
+            Self::Ambush { node, fault, .. } => {
+                let mut nodes = fault.nodes();
+                nodes.push(node);
+                nodes
+            }
             Self::Partition { sides } => sides.iter().flatten().map(String::as_str).collect(),
             Self::AsymmetricCut { from, to } => from.iter().chain(to).map(String::as_str).collect(),
             Self::SlowLink { a, b, .. } | Self::Stall { a, b, .. } | Self::Reset { a, b } => {
@@ -243,6 +288,7 @@ impl Fault {
     pub(crate) fn length_mut(&mut self) -> Option<&mut u64> {
         match self {
             Self::Stall { for_ms, .. }
+            | Self::Ambush { for_ms, .. }
             | Self::ClockFreeze { for_ms, .. }
             | Self::DiskError { for_ms, .. }
             | Self::DiskSlow { for_ms, .. } => Some(for_ms),
@@ -283,6 +329,7 @@ impl Fault {
             Self::OsCrash { .. } => Kind::OsCrash,
             Self::PowerCut { .. } => Kind::PowerCut,
             Self::DiskLoss { .. } => Kind::DiskDestroyed,
+            Self::Ambush { fault, .. } => return fault.kind(),
             Self::Pause { .. } => Kind::Pause,
             Self::Partition { .. } => Kind::Partition,
             Self::Isolate { .. } => Kind::Isolate,
@@ -322,6 +369,7 @@ impl fmt::Display for Fault {
             Self::Restart { node } => write!(f, "{node} is started"),
             Self::Pause { node } => write!(f, "{node} is paused"),
             Self::Resume { node } => write!(f, "{node} goes on"),
+            Self::Ambush { node, on, fault, .. } => write!(f, "once {node} {on}: {fault}"),
             Self::Partition { sides } => {
                 let sides: Vec<_> = sides.iter().map(|side| side.join(", ")).collect();
                 write!(f, "partition: {}", sides.join(" | "))

@@ -22,7 +22,7 @@ pub use all::{ALL, DEFAULT, Scenario, draw, find};
 pub use cluster::{Broker, Cluster, DiskModel, FlushPolicy, Group, NameServer, Network, Topic};
 pub use dice::Dice;
 pub use draft::{DELAY_LEVELS, delay_ms};
-pub use fault::{DiskCall, Fault, Struck, Unsynced};
+pub use fault::{Cue, DiskCall, Fault, Struck, Unsynced};
 pub use plan::{Plan, PlanError, Timing};
 pub use recorder::Recorder;
 pub use smaller::{Cut, cuts};

@@ -40,6 +40,22 @@ pub(crate) fn check(plan: &Plan) -> Result<(), PlanError> {
                 within(what("for_ms"), *for_ms, 0..=DAY_MS)?;
                 within(what("by_ms"), *by_ms, 0..=3_600_000)?;
             }
+            Fault::Ambush { for_ms, after_ms, down_ms, fault, .. } => {
+                within(what("for_ms"), *for_ms, 0..=DAY_MS)?;
+                within(what("after_ms"), *after_ms, 0..=DAY_MS)?;
+                within(what("down_ms"), *down_ms, 0..=DAY_MS)?;
+                let strikes = matches!(
+                    **fault,
+                    Fault::Crash { .. } | Fault::OsCrash { .. } | Fault::PowerCut { .. }
+                );
+                if !strikes {
+                    return Err(PlanError::OutOfRange {
+                        what: what("the fault in the ambush"),
+                        value: fault.to_string(),
+                        limit: "a crash, an os_crash or a power_cut".to_owned(),
+                    });
+                }
+            }
             Fault::DiskFilled { used_percent, .. } => {
                 within(what("used_percent"), u64::from(*used_percent), 0..=100)?;
             }

@@ -6,7 +6,8 @@
 use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
 use checkers::{FaultFact, FaultKind, Moment, NodeId};
-use scenarios::{DiskCall, Fault, Struck, Unsynced};
+use scenarios::{Cue, DiskCall, Fault, Struck, Unsynced};
+use tokio::sync::RwLock;
 
 use crate::{
     cluster::{Cluster, Machine},
@@ -30,6 +31,8 @@ pub(crate) struct Faults {
     facts: RefCell<Vec<FaultFact>>,
     /// What goes on: position of its fact, and the fault.
     lasting: RefCell<Vec<(usize, Fault)>>,
+    /// Whether an ambush may still strike. The heal waits until those that strike have struck.
+    may_strike: RwLock<bool>,
 }
 
 impl Faults {
@@ -41,6 +44,7 @@ impl Faults {
             cluster,
             facts: RefCell::default(),
             lasting: RefCell::default(),
+            may_strike: RwLock::new(true),
         })
     }
 
@@ -129,6 +133,10 @@ impl Faults {
                 }
                 self.over(|other| matches!(other, Fault::Pause { node: paused } if paused == node));
             }
+            Fault::Ambush { node, on, for_ms, after_ms, fault, down_ms } => {
+                let times = [*for_ms, *after_ms, *down_ms].map(Duration::from_millis);
+                self.lie_in_wait(node, *on, (**fault).clone(), times);
+            }
             Fault::Partition { .. }
             | Fault::Isolate { .. }
             | Fault::AsymmetricCut { .. }
@@ -145,6 +153,38 @@ impl Faults {
             | Fault::DiskError { .. }
             | Fault::DiskSlow { .. } => self.strike_disk(fault),
         }
+    }
+
+    /// Waits, beside everything else, for a node to do something, and then strikes it.
+    fn lie_in_wait(
+        self: &Rc<Self>,
+        name: &str,
+        on: Cue,
+        fault: Fault,
+        [lasts, after, down]: [Duration; 3],
+    ) {
+        let Some(node) = self.node(name) else { return };
+        let (faults, name) = (self.clone(), name.to_owned());
+        drop(madsim::task::spawn_local(async move {
+            let trap = faults.world.lay_trap(node.id, on);
+            let in_vain = faults.world.pass(lasts);
+            tokio::select! {
+                biased;
+                () = trap.sprung() => {}
+                () = in_vain => return,
+            }
+            faults.world.pass(after).await;
+            let restart = Fault::Restart { node: name };
+            for (fault, then) in [(fault, down), (restart, Duration::ZERO)] {
+                let may_strike = faults.may_strike.read().await;
+                if !*may_strike {
+                    return;
+                }
+                faults.strike(&fault).await;
+                drop(may_strike);
+                faults.world.pass(then).await;
+            }
+        }));
     }
 
     /// Asks a process to end, and waits until it has.
@@ -353,7 +393,8 @@ impl Faults {
 
     /// Nothing strikes any more, and everything is repaired: wires, disks, rates of clocks. What
     /// was stopped or killed is started. Clocks that were stepped stay where they are.
-    pub(crate) fn heal(&self) {
+    pub(crate) async fn heal(&self) {
+        *self.may_strike.write().await = false;
         self.heal_network();
         for machine in self.cluster.machines() {
             let node = &machine.node;

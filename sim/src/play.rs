@@ -319,7 +319,7 @@ impl Show {
         self.faults.clone().strike_all(&self.plan.faults, 0).await;
         self.world.until(self.plan.timing.heal_at_ms * MS).await;
         self.told("everything is healed");
-        self.faults.heal();
+        self.faults.heal().await;
         let healed = Moment(self.world.now() / 1000);
         self.recorder.with(|history| history.healed = Some(healed));
         if let Some((leave, left)) = administrator {

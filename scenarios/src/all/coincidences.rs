@@ -5,14 +5,14 @@ use super::{
     retention_under_load::{hours_pass, keep_little},
 };
 use crate::{
-    coincidence::coincide,
+    coincidence::{ambush, coincide},
     draft::Draft,
     swarm::{Hazard, Tempo, subset},
 };
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "coincidences",
-    about: "Faults in pairs, the second in the midst of the first; racks and batches fail at once.",
+    about: "Faults in pairs, of whole racks and batches, and in wait for a delicate moment.",
     draw,
 };
 
@@ -57,5 +57,12 @@ fn draw(draft: &mut Draft) {
     let second = subset(&mut draft.faults, &SECOND);
     let tempo =
         Tempo { gap_ms_min: 2_000, gap_ms_max: 8_000, lasts_ms_min: 200, lasts_ms_max: 4_000 };
-    coincide(draft, (&first, &second), tempo);
+    match draft.faults.below(4) {
+        0 => ambush(draft, tempo),
+        1 => {
+            coincide(draft, (&first, &second), tempo);
+            ambush(draft, tempo);
+        }
+        _ => coincide(draft, (&first, &second), tempo),
+    }
 }

@@ -8,7 +8,11 @@ use client::{MessageQueue, ReceivedMessage};
 use protocol::{names, properties};
 
 use super::{Stage, auditor::Auditor, consuming::content, watching};
-use crate::{fault::Struck, recorder::LOCK_MS, workload::Kind};
+use crate::{
+    fault::{Fault, Struck},
+    recorder::LOCK_MS,
+    workload::Kind,
+};
 
 /// Messages per pull of the audit.
 const BATCH: i32 = 32;
@@ -279,6 +283,7 @@ fn settled(stage: &Stage) -> Moment {
     }
     let heal_ms = plan.timing.heal_at_ms;
     let over_ms = |struck: &Struck| match struck.fault.kind() {
+        Some(_) if matches!(struck.fault, Fault::Ambush { .. }) => Some(heal_ms),
         Some(kind) if kind.hit().is_some() || kind == FaultKind::Reset => {
             Some(heal_ms.min(struck.at_ms + STRIKES_WITHIN_MS))
         }

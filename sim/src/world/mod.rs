@@ -9,6 +9,7 @@
 mod draw;
 mod queue;
 mod trace;
+mod traps;
 
 use std::{
     future::Future,
@@ -25,6 +26,9 @@ pub(crate) use draw::{Draw, SURE};
 pub(crate) use queue::{Due, Queue, Ticket};
 pub use trace::{Kind, Seen};
 pub(crate) use trace::{Trace, line_of, of_bytes};
+pub(crate) use traps::{Trap, Traps};
+
+use scenarios::Cue;
 
 use crate::net::Net;
 
@@ -101,6 +105,7 @@ pub struct World {
     queue: Mutex<Queue>,
     trace: Mutex<Trace>,
     net: Mutex<Net>,
+    traps: Arc<Mutex<Traps>>,
     broken: Mutex<Option<Broken>>,
     /// Who runs the whole play, to be told that the world broke.
     player: Mutex<Option<Waker>>,
@@ -121,6 +126,7 @@ impl World {
             queue: Mutex::default(),
             trace: Mutex::new(Trace::new(seed)),
             net: Mutex::new(Net::new(seed)),
+            traps: Arc::default(),
             broken: Mutex::default(),
             player: Mutex::default(),
         }
@@ -174,7 +180,13 @@ impl World {
 
     /// Folds an effect with words into the trace.
     pub(crate) fn told(&self, node: u32, kind: Kind, (a, b): (u64, u64), text: String) {
+        locked(&self.traps).step(node, kind, &text);
         locked(&self.trace).fold(Seen { at: self.now(), node, kind, a, b, text });
+    }
+
+    /// Waits for the next time that a node does this.
+    pub(crate) fn lay_trap(&self, node: u32, on: Cue) -> Trap {
+        Trap::lay(&self.traps, node, on)
     }
 
     /// Says that the run cannot go on. The first reason counts.
