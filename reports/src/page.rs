@@ -12,7 +12,7 @@ use crate::{
     traffic::{commas, count},
 };
 
-const STYLE: &str = include_str!("page.css");
+pub(crate) const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
 /// Events of each kind that a page holds at most, so that it stays below 1 MB.
@@ -70,7 +70,7 @@ fn embedded(value: &Value) -> String {
 }
 
 /// Text that cannot be markup.
-fn html(text: &str) -> String {
+pub(crate) fn html(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
@@ -181,7 +181,7 @@ fn counts(page: &mut String, run: &RunSummary<'_>) {
     table(page, "Situations", run.probes.clone().into_iter());
 }
 
-fn table(page: &mut String, title: &str, rows: impl Iterator<Item = (String, u64)>) {
+pub(crate) fn table(page: &mut String, title: &str, rows: impl Iterator<Item = (String, u64)>) {
     let rows: String = rows
         .map(|(name, count)| {
             format!("<tr><td>{}</td><td class=\"n\">{}</td></tr>\n", html(&name), commas(count))

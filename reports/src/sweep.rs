@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Kinds of failure that the text of a sweep shows.
-const KINDS_MAX: usize = 20;
+pub(crate) const KINDS_MAX: usize = 20;
 
 /// What a sweep keeps of one run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +45,10 @@ pub struct SeedResult {
     pub recovery_ms: Option<u64>,
     /// What made the run itself fail.
     pub troubles: Vec<String>,
+    /// How long its sweep had been going on when it was done, in milliseconds; unknown to a run
+    /// without a sweep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done_ms: Option<u64>,
 }
 
 impl SeedResult {
@@ -84,6 +88,7 @@ impl SeedResult {
                 .collect(),
             recovery_ms: healed.zip(run.history.drained).map(|(a, b)| b.ms_since(a)),
             troubles: run.troubles.clone(),
+            done_ms: None,
         }
     }
 
@@ -106,6 +111,7 @@ impl SeedResult {
             excuses: BTreeMap::new(),
             recovery_ms: None,
             troubles: vec![trouble],
+            done_ms: None,
         }
     }
 }
@@ -151,7 +157,10 @@ impl Sweep {
         sums.into_iter().filter(|(_, count)| *count == 0).map(|(name, _)| name).collect()
     }
 
-    fn sum(&self, of: impl Fn(&SeedResult) -> &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    pub(crate) fn sum(
+        &self, 
+        of: impl Fn(&SeedResult) -> &BTreeMap<String, u64>,
+    ) -> BTreeMap<String, u64> {
         let mut sums = BTreeMap::new();
         for result in self.seeds.values() {
             for (name, count) in of(result) {

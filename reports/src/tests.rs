@@ -10,7 +10,7 @@ use checkers::{
 use crate::{End, RunSummary, SeedResult, Sweep, json, page, text};
 
 /// One broker that loses a synced message in a power cut, and `extra` messages that it keeps.
-fn history(extra: u64, lost: bool) -> History {
+pub(crate) fn history(extra: u64, lost: bool) -> History {
     let mut history = History::new();
     history.add_node("namesrv-0", NodeKind::NameServer);
     let broker = history.add_node("broker-a", NodeKind::Broker);
@@ -101,7 +101,7 @@ fn traffic(history: &mut History, extra: u64, lost: bool) {
     history.queue_ends.push(QueueEnd { queue, min: 0, max, records, complete: true });
 }
 
-fn run<'a>(history: &'a History, verdict: &'a Verdict) -> RunSummary<'a> {
+pub(crate) fn run<'a>(history: &'a History, verdict: &'a Verdict) -> RunSummary<'a> {
     RunSummary {
         scenario: "sync_flush_power_cuts",
         about: "Brokers lose power <again>.",

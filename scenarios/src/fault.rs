@@ -138,7 +138,7 @@ pub enum Fault {
         /// So much later the fault strikes.
         after_ms: u64,
         /// What strikes.
-        fault: Box<Fault>,
+        fault: Box<Self>,
         /// So much later the node is started again, if it does not run.
         down_ms: u64,
     },

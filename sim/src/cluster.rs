@@ -211,7 +211,7 @@ pub(crate) struct Cluster {
 impl Cluster {
     pub(crate) fn new(world: Arc<World>) -> Rc<Self> {
         Rc::new(Self {
-            draw: RefCell::new(Draw::derive(world.seed(), "cluster", 0)),
+            draw: RefCell::new(world.seeds().stream("cluster", 0)),
             world,
             machines: RefCell::default(),
             troubles: RefCell::default(),

@@ -4,15 +4,15 @@ use std::sync::Mutex;
 
 use runtime::Entropy;
 
-use crate::world::{Draw, locked};
+use crate::world::{Draw, Seeds, locked};
 
 /// One process's random numbers.
 pub(crate) struct SeedEntropy(Mutex<Draw>);
 
 impl SeedEntropy {
     /// The stream of incarnation `life` of `node`.
-    pub(crate) fn new(seed: u64, node: u32, life: u64) -> Self {
-        Self(Mutex::new(Draw::derive(seed, "entropy", u64::from(node) << 32 | life)))
+    pub(crate) fn new(seeds: &Seeds, node: u32, life: u64) -> Self {
+        Self(Mutex::new(seeds.stream("entropy", u64::from(node) << 32 | life)))
     }
 }
 

@@ -39,7 +39,7 @@ pub use disk::{Ailments, AtRisk, Felt};
 pub use net::{Latency, Traffic};
 pub use node::{Death, Node, Process};
 pub use play::{Options, Played, Progress, play};
-pub use world::{Bounds, Broken, Kind, Seen, World, run};
+pub use world::{Bounds, Branch, Broken, Kind, Seen, World, run};
 
 #[cfg(test)]
 mod tests;

@@ -65,7 +65,7 @@ impl Node {
             id,
             world: world.clone(),
             clocks: Mutex::new(Clocks::new(world.now(), EPOCH_MS, up_ns)),
-            disk: Mutex::new(Platter::new(world.seed(), id)),
+            disk: Mutex::new(Platter::new(world.seeds(), id)),
             lives: AtomicU64::new(0),
             life: Mutex::default(),
             myself: myself.clone(),
@@ -111,7 +111,7 @@ impl Node {
             net: Arc::new(NodeNet(life.clone())),
             disk: Arc::new(NodeDisk(life.clone())),
             tasks: Arc::new(NodeTasks(life.clone())),
-            entropy: Arc::new(SeedEntropy::new(self.world.seed(), self.id, number)),
+            entropy: Arc::new(SeedEntropy::new(self.world.seeds(), self.id, number)),
         };
         Process { runtime, life }
     }
@@ -160,7 +160,7 @@ impl Node {
         let mut disk = locked(&self.disk);
         disk.close_all();
         if power {
-            let up_ns = Draw::derive(self.world.seed(), "uptime", now ^ u64::from(self.id));
+            let up_ns = self.world.seeds().stream("uptime", now ^ u64::from(self.id));
             locked(&self.clocks).power_cycle(now, { up_ns }.below(1 << 36));
             let told = disk.power_cut();
             drop(disk);

@@ -26,7 +26,9 @@ use crate::{
     node::{Death, Node},
     probes::{self, Probes, seen},
     programs::{self, Backstage, NAME_SERVER_PORT, Part, STORE_ROOT},
-    world::{Bounds, Broken, Draw, Kind, MS, Seen, World, locked, of_bytes, run},
+    world::{
+        Bounds, Branch, Broken, Draw, Kind, MS, Seeds, Seen, World, locked, of_bytes, run_branched,
+    },
 };
 
 /// How long processes may take to end when asked.
@@ -45,6 +47,8 @@ pub struct Options {
     pub progress: Option<Progress>,
     /// Where every single effect is written as a line, to compare two runs.
     pub log: Option<std::path::PathBuf>,
+    /// Another future than the plan's own: no new fault begins in it, and all draws are others.
+    pub branch: Option<Branch>,
 }
 
 /// A run that was played and judged.
@@ -103,8 +107,9 @@ pub fn play(plan: Plan, options: &Options) -> Played {
     let plan = Arc::new(plan);
     let bounds = bounds(&plan);
     let shelf: Shelf = Shelf::default();
+    let seeds = Seeds::new(plan.seed, options.branch);
     let (inner, theirs, options) = (plan.clone(), shelf.clone(), options.clone());
-    let (world, outcome) = run(plan.seed, bounds, move |world| async move {
+    let (world, outcome) = run_branched(seeds, bounds, move |world| async move {
         if let Some(path) = &options.log {
             log_to(&world, path);
         }

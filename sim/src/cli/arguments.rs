@@ -4,7 +4,7 @@ use std::{ops::Range, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::crash_points::Crash;
+use crate::{Branch, crash_points::Crash};
 
 /// Plays a whole message-queue cluster, the shipping code, in a simulated world under a seed.
 #[derive(Debug, Parser)]
@@ -32,6 +32,8 @@ pub(super) enum Command {
     Diff(Diff),
     /// Recover the store from every disk that a crash may leave, at every point of scripts
     CrashPoints(CrashPoints),
+    /// Tell why a run breaks a promise, and from when on nothing could help any more
+    Explain(Explain),
     /// Name the scenarios
     List,
     /// Play one seed and print its outcome as one line of JSON, for sweeps
@@ -70,6 +72,10 @@ pub(super) struct Output {
     /// Tell the story of the run, event by event
     #[arg(long)]
     pub(super) story: bool,
+    /// Play another future than the plan's own: no new fault begins in it, and from that moment on
+    /// all draws are others. `sim explain` names some
+    #[arg(long, value_name = "NANOSECONDS:NUMBER")]
+    pub(super) branch: Option<Branch>,
 }
 
 #[derive(Debug, Args)]
@@ -95,6 +101,9 @@ pub(super) struct Sweep {
     /// Write every outcome to this file, and from time to time what is known so far
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
+    /// Write a page with plots of what came out, when it is over
+    #[arg(long, value_name = "FILE")]
+    pub(super) page: Option<PathBuf>,
     /// Go on where an interrupted sweep left its file
     #[arg(long, requires = "json")]
     pub(super) resume: bool,
@@ -140,6 +149,9 @@ pub(super) struct Merge {
     /// Write all outcomes to this file
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
+    /// Write a page with plots of what came out to this file
+    #[arg(long, value_name = "FILE")]
+    pub(super) page: Option<PathBuf>,
     /// Fail if a required situation was reached by none of them
     #[arg(long)]
     pub(super) probes: bool,
@@ -172,6 +184,31 @@ pub(super) struct Diff {
     /// Another build of this program, which plays B: old with new
     #[arg(long, value_name = "PROGRAM")]
     pub(super) other: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// The plan, or the report of a run that was played by it
+    #[arg(value_name = "PLAN.JSON", conflicts_with_all = ["seed", "scenario"])]
+    pub(super) plan: Option<PathBuf>,
+    /// The seed that the plan is drawn from, instead of a file
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+    /// The scenario, if not the usual one
+    #[arg(long, value_name = "NAME", requires = "seed")]
+    pub(super) scenario: Option<String>,
+    /// The checker whose finding is explained; the first one unless given
+    #[arg(long, value_name = "CHECKER")]
+    pub(super) promise: Option<String>,
+    /// How many futures are played from each moment that is looked at
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub(super) futures: u64,
+    /// Write the explanation to this file, too, with every moment that was looked at
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
+    /// How many processes at a time; all cores unless given
+    #[arg(long, value_name = "J")]
+    pub(super) jobs: Option<usize>,
 }
 
 #[derive(Debug, Args)]
@@ -254,6 +291,8 @@ pub(super) struct Worker {
     pub(super) scenario: Option<String>,
     #[arg(long)]
     pub(super) trace_out: Option<PathBuf>,
+    #[arg(long)]
+    pub(super) branch: Option<Branch>,
 }
 
 /// `A..B`, or one seed.

@@ -3,6 +3,7 @@
 mod arguments;
 mod crash_points;
 mod diff;
+mod explain;
 mod recovery;
 mod replay;
 mod shrink;
@@ -48,10 +49,13 @@ pub(crate) enum CliError {
         /// What went wrong.
         what: String,
     },
+    /// Nothing to explain.
+    #[error("give the plan or report of a run that breaks a promise, or --seed N: what shall be explained?")]
+    NoPlan,
     /// Nothing to do.
     #[error(
         "give --seed N to play a run, or one of the commands: replay, sweep, merge, twice, shrink, diff, \
-         crash-points, list"
+         explain, crash-points, list"
     )]
     NoCommand,
 }
@@ -79,6 +83,7 @@ fn run(arguments: Arguments) -> Result<u8, CliError> {
         Some(Command::Shrink(shrink)) => shrink::from_file(&shrink),
         Some(Command::Diff(diff)) => diff::diff(&diff),
         Some(Command::CrashPoints(asked)) => crash_points::crash_points(&asked),
+        Some(Command::Explain(explain)) => explain::explain(&explain),
         Some(Command::List) => words::list(),
         Some(Command::One(one)) => replay::as_worker(&one),
         None => replay::one_seed(&arguments.one),

@@ -14,7 +14,7 @@ use super::{
 use crate::{Options, play::play, tasks::hear_panics};
 
 /// Where a panic that cannot be caught ends the process: with what it said, and exit code 1.
-fn abort(node: &str, task: &str, text: &str) {
+pub(super) fn abort(node: &str, task: &str, text: &str) {
     words::say(&format!("broken: {node} panicked in task `{task}`: {text}"));
     #[expect(
         clippy::disallowed_methods,
@@ -72,7 +72,11 @@ pub(super) fn as_worker(worker: &Worker) -> Result<u8, CliError> {
     workers::watchdog(plan.seed);
     hear_panics(abort);
     let watch = Watch::start();
-    let options = Options { log: worker.trace_out.clone(), ..Options::default() };
+    let options = Options {
+        log: worker.trace_out.clone(),
+        branch: worker.branch,
+        ..Options::default()
+    };
     let played = play(plan, &options);
     let summary = played.summary(watch.millis(), ("", ""));
     words::say(&serde_json::to_string(&SeedResult::of(&summary)).unwrap_or_default());
@@ -85,7 +89,11 @@ fn show(plan: Plan, output: &Output, command: &str) -> Result<u8, CliError> {
     hear_panics(abort);
     let total_ms = plan.timing.heal_at_ms;
     let progress = move |phase: &str, at_ms: u64| words::phase(phase, at_ms, total_ms);
-    let options = Options { progress: Some(Arc::new(progress)), log: output.trace_out.clone() };
+    let options = Options {
+        progress: Some(Arc::new(progress)),
+        log: output.trace_out.clone(),
+        branch: output.branch,
+    };
     let plan_json = plan.to_json()?;
     let watch = Watch::start();
     let played = play(plan, &options);

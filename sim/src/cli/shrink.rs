@@ -29,7 +29,7 @@ const AT_ONCE: usize = 4;
 
 /// A failure that a smaller plan must show, too.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Failure {
+pub(super) enum Failure {
     /// This checker finds a broken promise.
     Promise(String),
     /// The run itself fails.
@@ -37,7 +37,7 @@ enum Failure {
 }
 
 impl Failure {
-    fn of(result: &SeedResult) -> Option<Self> {
+    pub(super) fn of(result: &SeedResult) -> Option<Self> {
         // Those who say something in words come first: they are easier to understand.
         let named = result.violations.first().and_then(|words| words.split(' ').next());
         let first = named.map(str::to_owned).or_else(|| result.broken.keys().next().cloned());

@@ -50,6 +50,9 @@ pub(super) fn sweep(sweep: &Sweep) -> Result<u8, CliError> {
         replay::write(path, &sum.json())?;
     }
     let must_reach = sweep.probes || (PROBES_FROM <= sum.seeds.len() && sweep.scenario.is_none());
+    if let Some(path) = &sweep.page {
+        replay::write(path, &reports::sweep_page(&sum, must_reach))?;
+    }
     let code = told(&sum, must_reach);
     if let Some(directory) = &sweep.shrink_to {
         shrink_kinds(&sum, directory)?;
@@ -65,6 +68,9 @@ pub(super) fn merge(merge: &Merge) -> Result<u8, CliError> {
     }
     if let Some(path) = &merge.json {
         replay::write(path, &sum.json())?;
+    }
+    if let Some(path) = &merge.page {
+        replay::write(path, &reports::sweep_page(&sum, merge.probes))?;
     }
     Ok(told(&sum, merge.probes))
 }
@@ -100,6 +106,7 @@ fn play_all(
     bar: &Bar,
 ) -> Result<reports::Sweep, CliError> {
     let program = workers::myself()?;
+    let before_ms = known.waited_ms;
     let (done, bad) = (AtomicU64::new(0), AtomicU64::new(0));
     let (sum, error) = (Mutex::new(known), Mutex::new(None));
     let keep_every = (seeds.len() as u64 / KEPT_TIMES).max(KEEP_EVERY_MIN);
@@ -108,7 +115,8 @@ fn play_all(
             return Ok(false);
         };
         let scenario = scenario_of(*seed, sweep.scenario.as_deref());
-        let outcome = workers::play(&program, &Job { seed: *seed, scenario, trace_out: None })?;
+        let mut outcome = workers::play(&program, &Job { seed: *seed, scenario, trace_out: None })?;
+        outcome.done_ms = Some(before_ms + bar.millis());
         let kept = outcome.exit_code == 0;
         bad.fetch_add(u64::from(!kept), Relaxed);
         if !kept {

@@ -18,6 +18,7 @@ use std::{
 use reports::SeedResult;
 
 use super::{CliError, replay};
+use crate::Branch;
 
 /// A process that takes longer than this hangs.
 const HANGS_AFTER: Duration = Duration::from_secs(600);
@@ -68,6 +69,18 @@ pub(super) fn play_plan(
     let outcome = outcome_of(command, plan.seed, &plan.scenario);
     replay::remove(file)?;
     outcome
+}
+
+/// Plays another future of the plan in `file`, of that seed and scenario.
+pub(super) fn play_branch(
+    program: &Path,
+    file: &Path,
+    branch: Branch,
+    (seed, scenario): (u64, &str),
+) -> Result<SeedResult, CliError> {
+    let mut command = Command::new(program);
+    command.args(["one", "--branch", &branch.to_string(), "--plan"]).arg(file);
+    outcome_of(command, seed, scenario)
 }
 
 fn outcome_of(mut command: Command, seed: u64, scenario: &str) -> Result<SeedResult, CliError> {

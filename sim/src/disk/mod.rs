@@ -26,7 +26,7 @@ use runtime::{BoxFuture, Disk, DiskUsage, Entry, File, FileLock, OpenMode};
 
 use crate::{
     node::Life,
-    world::{Draw, Kind, SURE, locked},
+    world::{Draw, Kind, SURE, Seeds, locked},
 };
 
 /// What becomes of everything that was not synced when the power is cut.
@@ -174,8 +174,8 @@ fn absent(path: &Path) -> io::Error {
 }
 
 impl Platter {
-    pub(crate) fn new(seed: u64, node: u32) -> Self {
-        let mut draw = Draw::derive(seed, "disk", u64::from(node));
+    pub(crate) fn new(seeds: &Seeds, node: u32) -> Self {
+        let mut draw = seeds.stream("disk", u64::from(node));
         // Some disks do less than asked now and then, as any system call may.
         let short_ppm = if draw.chance(250_000) { 20_000 } else { 0 };
         Self {

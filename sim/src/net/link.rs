@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::world::{Draw, MS};
+use crate::world::{Draw, MS, Seeds};
 
 /// What a wire is like when nothing is wrong.
 #[derive(Clone, Copy, Debug)]
@@ -41,13 +41,13 @@ pub(super) struct Links {
 }
 
 impl Links {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(seeds: &Seeds) -> Self {
         Self {
             latency: Latency::default(),
             base: BTreeMap::new(),
             ills: BTreeMap::new(),
-            seed,
-            draw: Draw::derive(seed, "wires", 0),
+            seed: seeds.seed(),
+            draw: seeds.stream("wires", 0),
         }
     }
 

@@ -26,7 +26,7 @@ use link::Links;
 use pipe::{Freight, Pipe};
 pub(crate) use stream::NodeNet;
 
-use crate::world::{Draw, Kind, MS, SECOND, World};
+use crate::world::{Draw, Kind, MS, SECOND, Seeds, World};
 
 /// Connections that may wait for `accept`.
 const BACKLOG_MAX: usize = 128;
@@ -111,12 +111,12 @@ pub(crate) struct Net {
 }
 
 impl Net {
-    pub(crate) fn new(seed: u64) -> Self {
-        let mut draw = Draw::derive(seed, "net", 0);
+    pub(crate) fn new(seeds: &Seeds) -> Self {
+        let mut draw = seeds.stream("net", 0);
         let choppy_ppm = [0, 20_000, 300_000][draw.index(3)];
         Self {
             draw,
-            links: Links::new(seed),
+            links: Links::new(seeds),
             hosts: BTreeMap::new(),
             listeners: BTreeMap::new(),
             connections: BTreeMap::new(),

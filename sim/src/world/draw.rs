@@ -4,17 +4,25 @@
 //! component's name and an entity number. One draw more in the network therefore changes nothing
 //! in the disks or in the faults, which is what makes a plan shrinkable and a change bisectable.
 
+use std::sync::Arc;
+
 use rand_chacha::{
     ChaCha8Rng,
     rand_core::{Rng, SeedableRng},
 };
+
+use super::seeds::Turn;
 
 /// Chances are given in parts of a million.
 pub(crate) const SURE: u32 = 1_000_000;
 
 /// One stream of draws.
 #[derive(Debug)]
-pub(crate) struct Draw(ChaCha8Rng);
+pub(crate) struct Draw {
+    numbers: ChaCha8Rng,
+    /// If the world is to turn: when, and whose stream begins anew then.
+    turn: Option<(Arc<Turn>, &'static str, u64)>,
+}
 
 impl Draw {
     /// The stream of `entity` in `component` under `seed`. Equal arguments give equal streams, on
@@ -29,12 +37,22 @@ impl Draw {
         for (place, word) in key.chunks_exact_mut(8).zip(words) {
             place.copy_from_slice(&word.to_le_bytes());
         }
-        Self(ChaCha8Rng::from_seed(key))
+        Self { numbers: ChaCha8Rng::from_seed(key), turn: None }
+    }
+
+    /// The same stream, which begins anew under another seed once `turn` was taken.
+    pub(super) fn turning(self, turn: Arc<Turn>, component: &'static str, entity: u64) -> Self {
+        Self { turn: Some((turn, component, entity)), ..self }
     }
 
     /// 64 bits.
     pub(crate) fn bits(&mut self) -> u64 {
-        self.0.next_u64()
+        if let Some((turn, component, entity)) = &self.turn
+            && let Some(seed) = turn.seed()
+        {
+            *self = Self::derive(seed, component, *entity);
+        }
+        self.numbers.next_u64()
     }
 
     /// A number below `bound`; 0 if `bound` is 0.

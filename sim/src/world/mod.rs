@@ -8,6 +8,7 @@
 
 mod draw;
 mod queue;
+mod seeds;
 mod trace;
 mod traps;
 
@@ -24,6 +25,8 @@ use std::{
 
 pub(crate) use draw::{Draw, SURE};
 pub(crate) use queue::{Due, Queue, Ticket};
+pub use seeds::Branch;
+pub(crate) use seeds::Seeds;
 pub use trace::{Kind, Seen};
 pub(crate) use trace::{Trace, line_of, of_bytes};
 pub(crate) use traps::{Trap, Traps};
@@ -40,6 +43,9 @@ pub(crate) const SECOND: u64 = 1_000_000_000;
 /// What one poll of a task costs in true time: no work is free, and a task that spins makes time
 /// pass for all others.
 const POLL_NS: u64 = 500;
+
+/// Another future leaves out at most so many of the executor's random numbers.
+const SKIPPED_MAX: u64 = 4096;
 
 /// Where a run must have ended by, whatever the product does.
 #[derive(Clone, Copy, Debug)]
@@ -98,7 +104,7 @@ pub enum Broken {
 
 /// The world. Nodes, streams, files and clocks all point to it.
 pub struct World {
-    seed: u64,
+    seeds: Seeds,
     bounds: Bounds,
     now: AtomicU64,
     polls: AtomicU64,
@@ -117,25 +123,30 @@ pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl World {
-    fn new(seed: u64, bounds: Bounds) -> Self {
+    fn new(seeds: Seeds, bounds: Bounds) -> Self {
         Self {
-            seed,
             bounds,
             now: AtomicU64::new(0),
             polls: AtomicU64::new(0),
             queue: Mutex::default(),
-            trace: Mutex::new(Trace::new(seed)),
-            net: Mutex::new(Net::new(seed)),
+            trace: Mutex::new(Trace::new(seeds.seed())),
+            net: Mutex::new(Net::new(&seeds)),
             traps: Arc::default(),
             broken: Mutex::default(),
             player: Mutex::default(),
+            seeds,
         }
     }
 
     /// What everything here is drawn from.
     #[must_use]
     pub fn seed(&self) -> u64 {
-        self.seed
+        self.seeds.seed()
+    }
+
+    /// Where streams of draws come from.
+    pub(crate) fn seeds(&self) -> &Seeds {
+        &self.seeds
     }
 
     /// True time: nanoseconds since the world began.
@@ -230,8 +241,18 @@ impl World {
 
     /// Counts one poll and lets its time pass. False when there were too many.
     pub(crate) fn polled(&self) -> bool {
-        self.now.fetch_add(POLL_NS, Relaxed);
+        let before = self.now.fetch_add(POLL_NS, Relaxed);
+        self.reached(before + POLL_NS);
         self.polls.fetch_add(1, Relaxed) < self.bounds.polls
+    }
+
+    /// If another future begins now: from here on its tasks run in another order, too.
+    fn reached(&self, now: u64) {
+        let Some(shuffle) = self.seeds.reach(now) else { return };
+        // The executor's own numbers cannot be given another seed, but some can be left out.
+        for _ in 0..=shuffle % SKIPPED_MAX {
+            let _: u64 = madsim::rand::random();
+        }
     }
 
     /// How many polls a run may have.
@@ -259,7 +280,8 @@ impl World {
         if limit < at {
             return self.broke(Broken::OutOfTime { seconds: self.bounds.time.as_secs() });
         }
-        self.now.fetch_max(at, Relaxed);
+        let before = self.now.fetch_max(at, Relaxed);
+        self.reached(before.max(at));
         self.fire_due();
     }
 
@@ -300,7 +322,21 @@ where
     T: Send + 'static,
     F: Future<Output = T>,
 {
-    let world = Arc::new(World::new(seed, bounds));
+    run_branched(Seeds::new(seed, None), bounds, play)
+}
+
+/// Plays `play` as [`run`] does, in a world that may turn to another future on its way.
+pub(crate) fn run_branched<T, F>(
+    seeds: Seeds,
+    bounds: Bounds,
+    play: impl FnOnce(Arc<World>) -> F + Send + 'static,
+) -> (Arc<World>, Result<T, Broken>)
+where
+    T: Send + 'static,
+    F: Future<Output = T>,
+{
+    let seed = seeds.seed();
+    let world = Arc::new(World::new(seeds, bounds));
     let inside = world.clone();
     let body = move || {
         let schedule = Draw::derive(seed, "schedule", 0).bits();
