@@ -158,7 +158,7 @@ impl Sweep {
     }
 
     pub(crate) fn sum(
-        &self, 
+        &self,
         of: impl Fn(&SeedResult) -> &BTreeMap<String, u64>,
     ) -> BTreeMap<String, u64> {
         let mut sums = BTreeMap::new();

@@ -133,6 +133,10 @@ fn what_cannot_be_played_is_refused_with_one_clear_error_and_exit_code_2() {
     let path = file("broken.json");
     std::fs::write(&path, "{").unwrap();
     refused(&["replay", path.to_str().unwrap()], "this is not a plan");
+    refused(&["explain"], "give the plan or report of a run");
+    refused(&["explain", path.to_str().unwrap()], "this is not a plan");
+    refused(&["explain", "--seed", "1", "--futures", "0"], "0 is not in 1..=1000");
+    refused(&["replay", path.to_str().unwrap(), "--branch", "7"], "`7` is not a future");
 }
 
 #[test]
@@ -185,12 +189,16 @@ fn parts_of_a_sweep_put_together_are_the_whole_and_an_interrupted_one_goes_on() 
     sweep(&["--seeds", "0..3", "--json", &whole]);
     sweep(&["--seeds", "0..3", "--shard", "0/2", "--json", &parts[0]]);
     sweep(&["--seeds", "0..3", "--shard", "1/2", "--json", &parts[1]]);
-    let output = sim(&["merge", &parts[0], &parts[1], "--json", &merged]);
+    let page = path("merged.html");
+    let output = sim(&["merge", &parts[0], &parts[1], "--json", &merged, "--page", &page]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let page = std::fs::read_to_string(&page).expect("merge writes it");
+    assert!(page.contains("<td>rebalance_storm</td><td class=\"n\">3</td>"), "{page}");
+    assert!(!page.contains("not written down"), "when each seed was done is known");
     let seeds = |path: &str| {
         let text = std::fs::read_to_string(path).expect("the sweep says that it wrote it");
         let mut sweep = reports::Sweep::from_json(&text).expect("what a sweep writes");
-        sweep.seeds.values_mut().for_each(|one| one.waited_ms = 0);
+        sweep.seeds.values_mut().for_each(|one| (one.waited_ms, one.done_ms) = (0, None));
         sweep.seeds
     };
     assert_eq!(seeds(&whole), seeds(&merged));

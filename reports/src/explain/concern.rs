@@ -107,7 +107,8 @@ impl Concern {
         self.nodes.extend(brokers);
         // A broken promise of nobody in particular is one of every broker.
         if self.nodes.is_empty() {
-            let brokers = (0..).zip(&history.nodes).filter(|(_, node)| node.kind == NodeKind::Broker);
+            let brokers =
+                (0..).zip(&history.nodes).filter(|(_, node)| node.kind == NodeKind::Broker);
             self.nodes = brokers.map(|(id, _)| NodeId(id)).collect();
         }
     }

@@ -34,11 +34,7 @@ pub(super) const FAR: u8 = 0;
 ///
 /// What was `told` beside the history counts as much as it says, if its node is concerned.
 #[must_use]
-pub fn events(
-    history: &History,
-    violation: &Violation,
-    told: &[(String, Event)],
-) -> Vec<Event> {
+pub fn events(history: &History, violation: &Violation, told: &[(String, Event)]) -> Vec<Event> {
     let concern = Concern::of(history, violation);
     let mut events = vec![];
     sends(&mut events, history, &concern);
@@ -94,7 +90,9 @@ fn told(history: &History, send: &SendFact) -> String {
         }
         Outcome::Refused { code } => format!("{message} of {producer} is refused with code {code}"),
         Outcome::NeverSent => format!("{message} never left {producer}"),
-        Outcome::Unknown => format!("{producer} gives up on {message}: nobody knows if it is stored"),
+        Outcome::Unknown => {
+            format!("{producer} gives up on {message}: nobody knows if it is stored")
+        }
     }
 }
 
@@ -116,7 +114,8 @@ fn deliveries(events: &mut Vec<Event>, history: &History, concern: &Concern) {
         let (who, group) = (history.node_name(one.consumer), history.group_name(one.group));
         let (message, queue) = (name(&one.content), history.queue_words(one.queue));
         let offset = one.offset;
-        let words = format!("{who} of {group} gets {message} ({queue}, offset {offset}) and {said}");
+        let words =
+            format!("{who} of {group} gets {message} ({queue}, offset {offset}) and {said}");
         push(events, one.began, weight, words);
     }
 }

@@ -87,7 +87,10 @@ impl Explanation<'_> {
         let broken = plural(run.verdict.broken(), "promise");
         let title = self.findings().map_or("", |one| one.title);
         vec![
-            format!("Seed {} of {}: {broken} broken, the first to explain: {checker}", run.seed, run.scenario),
+            format!(
+                "Seed {} of {}: {broken} broken, the first to explain: {checker}",
+                run.seed, run.scenario
+            ),
             format!("Promised  {title}: {}", self.findings().map_or("", |one| one.promise)),
             format!("Found     {}", self.violation.words),
         ]

@@ -64,8 +64,8 @@ pub(super) fn stores(events: &mut Vec<Event>, history: &History, concern: &Conce
     }
     for one in &history.segments_gone {
         let mut records = one.records.iter();
-        let has_message = records
-            .any(|record| record.message.is_some_and(|id| concern.messages.contains(&id.0)));
+        let has_message =
+            records.any(|record| record.message.is_some_and(|id| concern.messages.contains(&id.0)));
         let weight = if has_message { STRUCK } else { near(concern, one.node, OFTEN) };
         let (node, first) = (history.node_name(one.node), one.first);
         let what = if has_message { ", with the message" } else { "" };
@@ -97,7 +97,8 @@ pub(super) fn audit(events: &mut Vec<Event>, history: &History, concern: &Concer
     for end in history.group_ends.iter().filter(|end| concern.has(end.group, end.queue)) {
         let committed = end.committed.map_or_else(|| "nothing".to_owned(), |at| at.to_string());
         let (group, queue) = (history.group_name(end.group), history.queue_words(end.queue));
-        let words = format!("the audit: {group} has committed {committed} of {} in {queue}", end.max);
+        let words =
+            format!("the audit: {group} has committed {committed} of {} in {queue}", end.max);
         push(events, Moment(history.ended.0), STRUCK, words);
     }
 }

@@ -36,8 +36,7 @@ fn the_story_tells_what_concerns_the_violation_and_from_when_on_nothing_helped()
         ("broker-a".to_owned(), Event { weight: 2, ..event(31_500, "WARN: a torn tail") }),
         ("billing-0".to_owned(), Event { weight: 2, ..event(31_500, "WARN: somebody else") }),
     ];
-    let explanation =
-        Explanation { run: &summary, violation, told: &told, prospect: &prospect };
+    let explanation = Explanation { run: &summary, violation, told: &told, prospect: &prospect };
     let text = explanation.text();
     for words in [
         "first to explain: C01",
@@ -75,8 +74,7 @@ fn a_story_never_has_more_than_its_lines() {
     let mut prospect = prospect(&[0, 9, 2, 9, 3, 9, 1, 10, 0, 10, 10], 9);
     (prospect.lost, prospect.again) = (3, 2);
     for violation in verdict.violations() {
-        let explanation =
-            Explanation { run: &summary, violation, told: &[], prospect: &prospect };
+        let explanation = Explanation { run: &summary, violation, told: &[], prospect: &prospect };
         let text = explanation.text();
         assert_eq!(text.lines().count(), LINES_MAX, "{text}");
         assert!(text.contains("more events of the same messages"), "{text}");

@@ -130,11 +130,8 @@ fn failures(page: &mut String, sweep: &Sweep) {
 
 /// How many seeds were played by when, and when the bad ones were.
 fn over_time(page: &mut String, sweep: &Sweep) {
-    let mut ends: Vec<(u64, bool)> = sweep
-        .seeds
-        .values()
-        .filter_map(|one| Some((one.done_ms?, one.exit_code != 0)))
-        .collect();
+    let mut ends: Vec<(u64, bool)> =
+        sweep.seeds.values().filter_map(|one| Some((one.done_ms?, one.exit_code != 0))).collect();
     ends.sort_unstable();
     section(page, "Seeds over time", |page| {
         let Some((last, _)) = ends.last() else {
@@ -146,7 +143,10 @@ fn over_time(page: &mut String, sweep: &Sweep) {
         page.push_str(&growth(&points, &bad, ["0 s", &seconds(*last)]));
         let pace = count(ends.len()) * 60_000 / (*last).max(1);
         let marks = if bad.is_empty() { "" } else { "; red: bad ones" };
-        page.push_str(&format!("<p class=\"facts\">{} a minute{marks}</p>\n", plural(pace, "seed")));
+        page.push_str(&format!(
+            "<p class=\"facts\">{} a minute{marks}</p>\n",
+            plural(pace, "seed")
+        ));
     });
 }
 

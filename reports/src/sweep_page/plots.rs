@@ -128,7 +128,10 @@ pub(super) fn quantile(values: &[u64], per_mille: usize) -> u64 {
 pub(super) fn even(values: &[u64], columns: u64, words: impl Fn(u64) -> String) -> Vec<Column> {
     let width = values.last().map_or(1, |last| last / columns + 1);
     let mut all: Vec<Column> = (0..columns)
-        .map(|at| Column { count: 0, words: format!("{} to {}", words(at * width), words((at + 1) * width)) })
+        .map(|at| Column {
+            count: 0,
+            words: format!("{} to {}", words(at * width), words((at + 1) * width)),
+        })
         .collect();
     for value in values {
         let place = usize::try_from(value / width).unwrap_or(usize::MAX);
@@ -161,12 +164,8 @@ mod tests {
 
     #[test]
     fn what_is_there_is_seen_and_what_is_not_is_not() {
-        let bar = |length| Bar {
-            name: "<a>".to_owned(),
-            length,
-            label: String::new(),
-            class: "fault",
-        };
+        let bar =
+            |length| Bar { name: "<a>".to_owned(), length, label: String::new(), class: "fault" };
         let text = bars(&[bar(0), bar(1), bar(1_000_000)], None);
         assert!(text.contains("&lt;a&gt;") && !text.contains("<a>"));
         for width in ["width=\"0\"", "width=\"4\"", "width=\"1000\" height=\"10\"/></svg>"] {

@@ -16,7 +16,8 @@ fn result(seed: u64, scenario: &str) -> SeedResult {
 
 fn sweep(seeds: u64) -> Sweep {
     let mut sweep = Sweep { waited_ms: seeds * 160, ..Sweep::default() };
-    (0..seeds).for_each(|seed| sweep.add(result(seed, ["mixed", "disk_loss"][(seed % 2) as usize])));
+    (0..seeds)
+        .for_each(|seed| sweep.add(result(seed, ["mixed", "disk_loss"][(seed % 2) as usize])));
     sweep
 }
 

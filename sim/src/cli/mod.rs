@@ -50,7 +50,9 @@ pub(crate) enum CliError {
         what: String,
     },
     /// Nothing to explain.
-    #[error("give the plan or report of a run that breaks a promise, or --seed N: what shall be explained?")]
+    #[error(
+        "give the plan or report of a run that breaks a promise, or --seed N: what shall be explained?"
+    )]
     NoPlan,
     /// Nothing to do.
     #[error(

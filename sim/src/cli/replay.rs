@@ -72,11 +72,8 @@ pub(super) fn as_worker(worker: &Worker) -> Result<u8, CliError> {
     workers::watchdog(plan.seed);
     hear_panics(abort);
     let watch = Watch::start();
-    let options = Options {
-        log: worker.trace_out.clone(),
-        branch: worker.branch,
-        ..Options::default()
-    };
+    let options =
+        Options { log: worker.trace_out.clone(), branch: worker.branch, ..Options::default() };
     let played = play(plan, &options);
     let summary = played.summary(watch.millis(), ("", ""));
     words::say(&serde_json::to_string(&SeedResult::of(&summary)).unwrap_or_default());

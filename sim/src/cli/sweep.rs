@@ -87,7 +87,13 @@ fn told(sum: &reports::Sweep, must_reach: bool) -> u8 {
 /// What an interrupted sweep left.
 fn known_so_far(sweep: &Sweep) -> Result<reports::Sweep, CliError> {
     match &sweep.json {
-        Some(path) if sweep.resume && path.exists() => read(path),
+        Some(path) if sweep.resume && path.exists() => {
+            let mut known = read(path)?;
+            // An interrupted sweep knows how long it went on from the last seed that it wrote down.
+            let last = known.seeds.values().filter_map(|one| one.done_ms).max().unwrap_or(0);
+            known.waited_ms = known.waited_ms.max(last);
+            Ok(known)
+        }
         _ => Ok(reports::Sweep::default()),
     }
 }

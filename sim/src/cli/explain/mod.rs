@@ -92,7 +92,10 @@ fn kept(
         (Some(promise), [_, ..]) => {
             format!("seed {seed} does not break {promise}, but {}", others.join(", "))
         }
-        _ => format!("seed {seed} of {} breaks no promise: there is nothing to explain", plan.scenario),
+        _ => format!(
+            "seed {seed} of {} breaks no promise: there is nothing to explain",
+            plan.scenario
+        ),
     }
 }
 
