@@ -111,11 +111,15 @@ impl Explanation<'_> {
             all.retain(|event| *event != point);
             all.push(Event { weight: u8::MAX, ..point });
         }
+        // Of two that happened at once, the one that was told first stays the first.
+        all.sort_by_key(|event| event.at);
+        let mut all: Vec<(usize, Event)> = all.into_iter().enumerate().collect();
         let at = self.violation.at;
-        all.sort_by_key(|event| (std::cmp::Reverse(event.weight), event.at.0.abs_diff(at.0)));
+        all.sort_by_key(|(_, one)| (std::cmp::Reverse(one.weight), one.at.0.abs_diff(at.0)));
         let left_out = all.len().saturating_sub(room);
         all.truncate(room);
-        all.sort_by_key(|event| event.at);
+        all.sort_by_key(|(place, _)| *place);
+        let mut all: Vec<Event> = all.into_iter().map(|(_, event)| event).collect();
         for event in &mut all {
             // Equal to itself again, so that its line can be marked.
             event.weight = if event.weight == u8::MAX { 0 } else { event.weight };

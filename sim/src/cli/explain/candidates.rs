@@ -13,6 +13,9 @@ const LANDMARKS_MAX: usize = 8;
 /// What a product says is worth so much, if it is said by a node of the violation.
 const SAID: u8 = 2;
 
+/// What a product says is cut off after so many letters.
+const LETTERS_MAX: usize = 140;
+
 /// What a power cut took from a disk of the violation.
 const LOST: u8 = 3;
 
@@ -45,7 +48,10 @@ pub(super) fn told(played: &Played) -> Vec<(String, Event)> {
 
 /// Events that a history does not have, and how much they say.
 fn words(seen: &Seen) -> Option<(u8, String)> {
-    let text = seen.text.clone();
+    let mut text: String = seen.text.chars().take(LETTERS_MAX).collect();
+    if text.len() < seen.text.len() {
+        text.push_str(" ...");
+    }
     match seen.kind {
         Kind::Said if text.starts_with("WARN") || text.starts_with("ERROR") => Some((SAID, text)),
         Kind::Fault => Some((LOST, text)),
