@@ -10,7 +10,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use self::plots::{Bar, bars, even, growth, histogram, quantile};
+use self::plots::{Bar, bars, even, growth, histogram, quantile, scale};
 use crate::{
     page::{STYLE, html, table},
     run::End,
@@ -82,11 +82,20 @@ fn header(page: &mut String, sweep: &Sweep, probes_must_hit: bool) {
     tile(commas(count(sweep.seeds.len())), "seeds", false);
     tile(commas(broken), "broke a promise", 0 < broken);
     tile(commas(failed), "failed themselves", 0 < failed);
-    tile(commas(compared), "things compared", false);
-    tile(commas(strikes), "faults struck", false);
+    tile(short(compared), "things compared", false);
+    tile(short(strikes), "faults struck", false);
     tile(hours(played), "played", false);
     tile(format!("{} ×", commas(played / sweep.waited_ms.max(1))), "real time", false);
     page.push_str("</ul>\n");
+}
+
+/// A number as short as it can be told.
+fn short(number: u64) -> String {
+    match number {
+        0..1_000_000 => commas(number),
+        1_000_000..10_000_000_000 => format!("{} M", commas(number / 1_000_000)),
+        _ => format!("{} G", commas(number / 1_000_000_000)),
+    }
 }
 
 /// Milliseconds as a time that people can grasp.
@@ -160,8 +169,7 @@ fn recovery(page: &mut String, sweep: &Sweep) {
             return;
         };
         let values: Vec<u64> = times.iter().map(|(ms, _)| *ms).collect();
-        let labels = [0, last / 2, *last].map(seconds);
-        page.push_str(&histogram(&even(&values, COLUMNS, seconds), &labels));
+        page.push_str(&histogram(&even(&values, COLUMNS, seconds), &scale(&values, seconds)));
         let at = |per_mille| seconds(quantile(&values, per_mille));
         page.push_str(&format!(
             "<p class=\"facts\">{}: p50 {}, p90 {}, p99 {}, longest {} (seed {seed})</p>\n",
@@ -179,13 +187,12 @@ fn factor(page: &mut String, sweep: &Sweep) {
     let mut factors: Vec<u64> = sweep.seeds.values().filter_map(real_time_factor).collect();
     factors.sort_unstable();
     section(page, "Times real time, run by run", |page| {
-        let Some(last) = factors.last() else {
+        if factors.is_empty() {
             page.push_str("<p>No run came to its end.</p>\n");
             return;
-        };
+        }
         let times = |factor: u64| format!("{} ×", commas(factor));
-        let labels = [0, last / 2, *last].map(times);
-        page.push_str(&histogram(&even(&factors, COLUMNS, times), &labels));
+        page.push_str(&histogram(&even(&factors, COLUMNS, times), &scale(&factors, times)));
         let at = |per_mille| times(quantile(&factors, per_mille));
         page.push_str(&format!(
             "<p class=\"facts\">slowest {}, p10 {}, p50 {}, p90 {}</p>\n",
@@ -213,7 +220,8 @@ fn faults(page: &mut String, sweep: &Sweep) {
         .map(|(hits, runs, name)| Bar {
             name,
             length: hits,
-            label: format!("{} in {}", commas(hits), plural(runs, "run")),
+            label: commas(hits),
+            more: format!("in {}", plural(runs, "run")),
             class: "fault",
         })
         .collect();
@@ -236,9 +244,10 @@ fn coverage(page: &mut String, sweep: &Sweep) {
             let share = hit * 1_000 / looked.max(1);
             let (class, label) = match hit {
                 0 => ("bad-fill", "never".to_owned()),
-                _ => ("ok", format!("{}.{} % of runs", share / 10, share % 10)),
+                _ => ("ok", format!("{}.{} %", share / 10, share % 10)),
             };
-            (hit, Bar { name: name.to_owned(), length: share, label, class })
+            let more = if hit == 0 { "" } else { "of runs" }.to_owned();
+            (hit, Bar { name: name.to_owned(), length: share, label, more, class })
         })
         .collect();
     rows.sort_by_key(|(hit, _)| *hit);

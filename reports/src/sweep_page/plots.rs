@@ -14,6 +14,9 @@ use crate::{
 const WIDTH: u64 = 1_000;
 const HEIGHT: u64 = 200;
 
+/// So many of a thousand values decide how wide a histogram is.
+const ORDINARY: usize = 990;
+
 /// Points of a line at most.
 const POINTS_MAX: usize = 400;
 
@@ -26,6 +29,8 @@ pub(super) struct Bar {
     pub(super) length: u64,
     /// The number beside it.
     pub(super) label: String,
+    /// More about it, where there is room.
+    pub(super) more: String,
     /// The colour: a class of the style.
     pub(super) class: &'static str,
 }
@@ -34,7 +39,7 @@ pub(super) struct Bar {
 pub(super) fn bars(rows: &[Bar], whole: Option<u64>) -> String {
     let longest = whole.or_else(|| rows.iter().map(|row| row.length).max()).unwrap_or(0).max(1);
     let mut text = String::from("<div class=\"bars\">\n");
-    for Bar { name, length, label, class } in rows {
+    for Bar { name, length, label, more, class } in rows {
         // What is there at all is seen.
         let width = (length * WIDTH / longest).max(u64::from(0 < *length) * 4).min(WIDTH);
         // Writing to a string cannot fail.
@@ -43,9 +48,10 @@ pub(super) fn bars(rows: &[Bar], whole: Option<u64>) -> String {
             "<span>{}</span><svg viewBox=\"0 0 {WIDTH} 10\" preserveAspectRatio=\"none\" \
              aria-hidden=\"true\"><rect class=\"way\" width=\"{WIDTH}\" height=\"10\"/>\
              <rect class=\"{class}\" width=\"{width}\" height=\"10\"/></svg><span class=\"n\">{}\
-             </span>",
+             <small>{}</small></span>",
             html(name),
-            html(label)
+            html(label),
+            html(more),
         )
         .ok();
     }
@@ -124,17 +130,24 @@ pub(super) fn quantile(values: &[u64], per_mille: usize) -> u64 {
     values.get(place).or(values.last()).copied().unwrap_or(0)
 }
 
-/// How many values fall into each of `columns` parts of equal width from 0 to the last value.
+/// Words for the beginning, the middle and the end of what [`even`] counts.
+pub(super) fn scale(values: &[u64], words: impl Fn(u64) -> String) -> [String; 3] {
+    let end = quantile(values, ORDINARY);
+    [words(0), words(end / 2), format!("{} and more", words(end))]
+}
+
+/// How many values fall into each of `columns` parts of equal width. The few that lie far out
+/// would leave no room for the others: they fall into the last one. The values are ascending.
 pub(super) fn even(values: &[u64], columns: u64, words: impl Fn(u64) -> String) -> Vec<Column> {
-    let width = values.last().map_or(1, |last| last / columns + 1);
-    let mut all: Vec<Column> = (0..columns)
-        .map(|at| Column {
-            count: 0,
-            words: format!("{} to {}", words(at * width), words((at + 1) * width)),
-        })
-        .collect();
+    let width = quantile(values, ORDINARY) / columns + 1;
+    let words = |at: u64| match at + 1 == columns {
+        true => format!("{} and more", words(at * width)),
+        false => format!("{} to {}", words(at * width), words((at + 1) * width)),
+    };
+    let mut all: Vec<Column> =
+        (0..columns).map(|at| Column { count: 0, words: words(at) }).collect();
     for value in values {
-        let place = usize::try_from(value / width).unwrap_or(usize::MAX);
+        let place = usize::try_from((value / width).min(columns - 1)).unwrap_or(usize::MAX);
         if let Some(column) = all.get_mut(place) {
             column.count += 1;
         }
@@ -164,8 +177,13 @@ mod tests {
 
     #[test]
     fn what_is_there_is_seen_and_what_is_not_is_not() {
-        let bar =
-            |length| Bar { name: "<a>".to_owned(), length, label: String::new(), class: "fault" };
+        let bar = |length| Bar {
+            name: "<a>".to_owned(),
+            length,
+            label: String::new(),
+            more: String::new(),
+            class: "fault",
+        };
         let text = bars(&[bar(0), bar(1), bar(1_000_000)], None);
         assert!(text.contains("&lt;a&gt;") && !text.contains("<a>"));
         for width in ["width=\"0\"", "width=\"4\"", "width=\"1000\" height=\"10\"/></svg>"] {

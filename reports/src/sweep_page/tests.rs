@@ -47,10 +47,10 @@ fn every_plot_is_there_and_says_what_it_shows() {
         "Seeds over time",
         "p50 4.0 s, p90 4.0 s, p99 4.0 s, longest 4.0 s (seed 99)",
         "Times real time",
-        "199 in 100 runs",
+        "199<small>in 100 runs</small>",
         "1 of 2 reached",
-        "85.0 % of runs",
-        ">never<",
+        "85.0 %<small>of runs</small>",
+        ">never<small></small>",
         "<td>disk_loss</td><td class=\"n\">50</td>",
     ] {
         assert!(page.contains(words), "{words} in {page}");

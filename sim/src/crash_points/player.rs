@@ -9,10 +9,10 @@ use std::{
     time::Duration,
 };
 
-use runtime::{Disk, Monotonic, Now};
+use runtime::{Disk, Monotonic, Now, whole_file};
 use store::{
     Appended, CheckpointJob, Flush, MemoryLimits, Opened, RetentionConfig, Store, StoreConfig,
-    SyncJob, config_file,
+    SyncJob,
 };
 
 use super::{
@@ -306,7 +306,7 @@ impl Player {
         let version = self.table + 1;
         let disk: Arc<dyn Disk> = Arc::new(self.stage.clone());
         let content = table(version);
-        let saved = config_file::save(&disk, Path::new(TABLE), content.as_bytes());
+        let saved = whole_file::save(&disk, Path::new(TABLE), content.as_bytes());
         wait(saved, || {}).map_err(Trouble::new("cannot save a table"))?;
         self.table = version;
         Ok(())
@@ -365,7 +365,7 @@ fn table(version: u64) -> String {
 
 /// The version of the table that a start would find; 0 if there is none.
 pub(super) fn table_of(disk: &dyn Disk) -> Result<u64, String> {
-    let read = config_file::load(disk, &PathBuf::from(TABLE)).map_err(|error| error.to_string())?;
+    let read = whole_file::load(disk, &PathBuf::from(TABLE)).map_err(|error| error.to_string())?;
     let Some(content) = read else { return Ok(0) };
     let text = String::from_utf8_lossy(&content);
     let version = text.split(' ').next().and_then(|first| first.parse().ok());

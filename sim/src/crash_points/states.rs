@@ -30,6 +30,9 @@ enum Stake {
     Name,
 }
 
+/// Names that a power cut left, and the hashes of their paths, by which states are told apart.
+type NamesLeft = (Arc<Names>, Vec<(u64, Name)>);
+
 /// Everything that a power cut decides about a disk: first the files, each in a row, then names.
 pub(super) struct Stakes<'a> {
     platters: &'a Platters,
@@ -38,7 +41,7 @@ pub(super) struct Stakes<'a> {
     files: BTreeMap<u64, std::ops::Range<usize>>,
     names_from: usize,
     seen_files: BTreeMap<(u64, Vec<u16>), (Arc<Content>, u64)>,
-    seen_names: BTreeMap<Vec<u16>, (Arc<Names>, Vec<(u64, Name)>)>,
+    seen_names: BTreeMap<Vec<u16>, NamesLeft>,
 }
 
 impl<'a> Stakes<'a> {
@@ -79,8 +82,8 @@ impl<'a> Stakes<'a> {
 
     /// How many combinations there are in which no sector is torn; none if that is no number.
     fn combinations(&self) -> Option<u64> {
-        let options = self.stakes.iter().map(|stake| others(stake, 0).count() as u64 + 1);
-        options.fold(Some(1_u64), |all, options| all?.checked_mul(options))
+        let mut options = self.stakes.iter().map(|stake| others(stake, 0).count() as u64 + 1);
+        options.try_fold(1_u64, |all: u64, options| all.checked_mul(options))
     }
 
     /// Shows combinations, as many as `depth` says. Gives whether those were all without a tear.
