@@ -32,7 +32,7 @@ const ROOMS: &[Room] = &[
     Room {
         name: "runtime",
         ours: &[],
-        outside: &["bytes", "rand_chacha", "rustix", "socket2", "tokio"],
+        outside: &["bytes", "rand_chacha", "rustix", "socket2", "thiserror", "tokio"],
     },
     Room {
         name: "store",
