@@ -74,6 +74,11 @@ impl Fields {
         self.0.iter()
     }
 
+    /// Names and values in order.
+    pub(crate) fn as_slice(&self) -> &[(Text, Text)] {
+        &self.0
+    }
+
     /// How many.
     pub fn len(&self) -> usize {
         self.0.len()

@@ -27,6 +27,9 @@ use crate::{
 /// Bytes of the length, which does not count itself.
 const LENGTH_BYTES: usize = 4;
 
+/// Room for the header of most answers.
+const HEADER_BYTES_USUAL: usize = 384;
+
 /// Why a frame can never be read, or never be written. The connection it came from is of no use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
@@ -154,26 +157,18 @@ pub fn put_frame(command: &Command, output: &mut BytesMut) -> Result<(), FrameEr
 /// Append the frame of `command` but for its body, which the caller sends behind it without a copy.
 /// On an error `output` is as it was.
 pub fn put_head(command: &Command, output: &mut BytesMut) -> Result<(), FrameError> {
-    let start = output.len();
-    output.put_u64(0);
-    let written = match command.serialization {
-        Serialization::Json => {
-            header_json::write(command, output);
-            Ok(())
-        }
-        Serialization::Binary => header_binary::write(command, output),
-    };
-    let header_bytes = output.len() - start - FRAME_BYTES_MIN;
-    match written.map_err(FrameError::from).and_then(|()| prefix(command, header_bytes)) {
-        Ok(prefix) => {
-            output[start..start + FRAME_BYTES_MIN].copy_from_slice(&prefix);
-            Ok(())
-        }
-        Err(refused) => {
-            output.truncate(start);
-            Err(refused)
-        }
+    // A header is dozens of small pieces, and a vector takes such for a fraction of what a shared
+    // buffer, ready to be split at any time, asks for each of them.
+    let mut header = Vec::with_capacity(HEADER_BYTES_USUAL);
+    match command.serialization {
+        Serialization::Json => header_json::write(command, &mut header),
+        Serialization::Binary => header_binary::write(command, &mut header)?,
     }
+    let prefix = prefix(command, header.len())?;
+    output.reserve(prefix.len() + header.len());
+    output.put_slice(&prefix);
+    output.put_slice(&header);
+    Ok(())
 }
 
 /// The first 8 bytes of the frame of `command`, whose header took `header_bytes`.

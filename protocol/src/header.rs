@@ -12,7 +12,9 @@
 //! Fields that a header does not declare are ignored on reading, as in Java. Booleans are read as
 //! Java's `Boolean.parseBoolean` does: `true` in any case is true, anything else false.
 
-use crate::{Fields, Text};
+use std::cell::Cell;
+
+use crate::{Fields, Text, text::Decimal};
 
 /// How much of an offending value an error repeats.
 const SHOWN_CHARS_MAX: usize = 40;
@@ -81,7 +83,7 @@ impl FieldValue for i32 {
     }
 
     fn to_text(&self) -> Text {
-        Text::from(self.to_string())
+        Decimal::of(i64::from(*self)).text()
     }
 }
 
@@ -93,7 +95,7 @@ impl FieldValue for i64 {
     }
 
     fn to_text(&self) -> Text {
-        Text::from(self.to_string())
+        Decimal::of(*self).text()
     }
 }
 
@@ -142,14 +144,33 @@ impl<T: FieldValue> Member for Option<T> {
 /// The fields of one command, and the header they are read for.
 pub(crate) struct Reader<'a> {
     /// Java's name of the header.
-    pub(crate) header: &'static str,
-    pub(crate) fields: Option<&'a Fields>,
+    header: &'static str,
+    fields: &'a [(Text, Text)],
+    /// Behind the field that was found last.
+    next: Cell<usize>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    pub(crate) fn new(header: &'static str, fields: Option<&'a Fields>) -> Self {
+        Self { header, fields: fields.map_or(&[], Fields::as_slice), next: Cell::new(0) }
+    }
+
+    /// The text of a field. Most peers write the fields in the order in which they are declared
+    /// and read here: the one that is wanted mostly stands behind the one found last.
+    fn text(&self, field: &'static str) -> Option<&'a Text> {
+        let is_wanted = |(name, _): &(Text, Text)| name.as_str() == field;
+        let (before, after) = self.fields.split_at_checked(self.next.get())?;
+        let at = match after.iter().position(is_wanted) {
+            Some(at) => before.len() + at,
+            None => before.iter().position(is_wanted)?,
+        };
+        self.next.set(at + 1);
+        self.fields.get(at).map(|(_, value)| value)
+    }
+
     /// The field, if it is there.
     fn get<T: FieldValue>(&self, field: &'static str) -> Result<Option<T>, FieldError> {
-        let Some(text) = self.fields.and_then(|fields| fields.get(field)) else {
+        let Some(text) = self.text(field) else {
             return Ok(None);
         };
         if let Some(value) = T::from_text(text) {
@@ -225,8 +246,7 @@ macro_rules! header {
 
             /// Reads the header of `command`.
             pub fn decode(command: &$crate::Command) -> Result<Self, $crate::FieldError> {
-                let reader =
-                    $crate::header::Reader { header: $java, fields: command.fields.as_ref() };
+                let reader = $crate::header::Reader::new($java, command.fields.as_ref());
                 Ok(Self {
                     $($field: header!(@take reader $wire $($default)?),)*
                     $($inherited: $crate::request::Inherited::take(&reader)?,)?

@@ -15,7 +15,7 @@
 //!
 //! Source: remoting/protocol/RocketMQSerializable.java.
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes};
 
 use crate::{
     Command, Fields, Language, Serialization, Text,
@@ -174,7 +174,7 @@ fn text(part: &'static str, bytes: usize, header: &mut Bytes) -> Result<Text, Bi
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "Java's putShort: the low 16 bits are sent")]
-pub(crate) fn write(command: &Command, output: &mut BytesMut) -> Result<(), BinaryHeaderError> {
+pub(crate) fn write(command: &Command, output: &mut Vec<u8>) -> Result<(), BinaryHeaderError> {
     output.put_i16(command.code as i16);
     output.put_u8(command.language.byte());
     output.put_i16(command.version as i16);
@@ -210,7 +210,7 @@ fn length_of(part: &'static str, bytes: usize) -> Result<i32, BinaryHeaderError>
 fn put_long_text(
     part: &'static str,
     text: &str,
-    output: &mut BytesMut,
+    output: &mut Vec<u8>,
 ) -> Result<(), BinaryHeaderError> {
     output.put_i32(length_of(part, text.len())?);
     output.put_slice(text.as_bytes());
@@ -219,6 +219,8 @@ fn put_long_text(
 
 #[cfg(test)]
 mod tests {
+    use bytes::BytesMut;
+
     use super::*;
 
     fn header(parts: &[&[u8]]) -> Bytes {
@@ -253,11 +255,11 @@ mod tests {
 
     #[test]
     fn a_code_above_16_bits_is_cut_as_java_cuts_it() {
-        let mut output = BytesMut::new();
+        let mut output = Vec::new();
         let mut pop = Command::request(crate::RequestCode::POP_MESSAGE);
         pop.serialization = Serialization::Binary;
         write(&pop, &mut output).unwrap();
-        assert_eq!(read(output.freeze()).unwrap().code, 3442);
+        assert_eq!(read(Bytes::from(output)).unwrap().code, 3442);
     }
 
     #[test]
@@ -266,9 +268,9 @@ mod tests {
         for index in 0..=FIELDS_MAX {
             fields.set(format!("f{index}"), "1");
         }
-        let mut output = BytesMut::new();
+        let mut output = Vec::new();
         write(&Command::request(11).with_fields(fields), &mut output).unwrap();
-        let refused = read(output.freeze()).unwrap_err();
+        let refused = read(Bytes::from(output)).unwrap_err();
         assert_eq!(refused, BinaryHeaderError::TooManyFields { limit: FIELDS_MAX });
     }
 }

@@ -19,7 +19,7 @@
 //!
 //! Source: remoting/protocol/{RemotingCommand, RemotingSerializable}.java with fastjson2 2.0.59.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::{
     Command, Fields, Language, Serialization, Text,
@@ -27,6 +27,7 @@ use crate::{
     limits::FIELDS_MAX,
     scan::{Scan, ScanError},
     seek,
+    text::Decimal,
 };
 
 /// Why a JSON header cannot be read.
@@ -139,82 +140,65 @@ fn fields(scan: &mut Scan<'_>) -> Result<Option<Fields>, JsonHeaderError> {
     Ok(Some(fields))
 }
 
-pub(crate) fn write(command: &Command, output: &mut BytesMut) {
-    output.reserve(192);
-    output.put_slice(b"{\"code\":");
+pub(crate) fn write(command: &Command, output: &mut Vec<u8>) {
+    output.extend_from_slice(b"{\"code\":");
     put_integer(command.code, output);
     if let Some(fields) = &command.fields {
-        output.put_slice(b",\"extFields\":{");
+        output.extend_from_slice(b",\"extFields\":{");
         let mut comma: &[u8] = b"";
         for (name, value) in fields {
-            output.put_slice(comma);
+            output.extend_from_slice(comma);
             put_string(name, output);
-            output.put_u8(b':');
+            output.push(b':');
             put_string(value, output);
             comma = b",";
         }
-        output.put_u8(b'}');
+        output.push(b'}');
     }
-    output.put_slice(b",\"flag\":");
+    output.extend_from_slice(b",\"flag\":");
     put_integer(command.flag, output);
-    output.put_slice(b",\"language\":\"");
-    output.put_slice(command.language.name().as_bytes());
-    output.put_slice(b"\",\"opaque\":");
+    output.extend_from_slice(b",\"language\":\"");
+    output.extend_from_slice(command.language.name().as_bytes());
+    output.extend_from_slice(b"\",\"opaque\":");
     put_integer(command.opaque, output);
     if let Some(remark) = &command.remark {
-        output.put_slice(b",\"remark\":");
+        output.extend_from_slice(b",\"remark\":");
         put_string(remark, output);
     }
-    output.put_slice(b",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":");
+    output.extend_from_slice(b",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":");
     put_integer(command.version, output);
-    output.put_u8(b'}');
+    output.push(b'}');
 }
 
-fn put_integer(value: i32, output: &mut BytesMut) {
-    let mut digits = [0u8; 11];
-    let mut at = digits.len();
-    let mut left = value.unsigned_abs();
-    loop {
-        at -= 1;
-        let [.., digit] = (left % 10).to_be_bytes();
-        digits[at] = b'0' + digit;
-        left /= 10;
-        if left == 0 {
-            break;
-        }
-    }
-    if value < 0 {
-        at -= 1;
-        digits[at] = b'-';
-    }
-    output.put_slice(&digits[at..]);
+fn put_integer(value: i32, output: &mut Vec<u8>) {
+    output.extend_from_slice(Decimal::of(i64::from(value)).as_bytes());
 }
 
 /// `text` in quotes, escaped as fastjson2 escapes.
-fn put_string(text: &str, output: &mut BytesMut) {
+fn put_string(text: &str, output: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     output.reserve(text.len() + 2);
-    output.put_u8(b'"');
+    output.push(b'"');
     let mut rest = text.as_bytes();
     while let Some(at) = seek::unwritable(rest) {
-        output.put_slice(&rest[..at]);
+        output.extend_from_slice(&rest[..at]);
         let byte = rest[at];
         match byte {
-            b'"' | b'\\' => output.put_slice(&[b'\\', byte]),
-            0x08 => output.put_slice(b"\\b"),
-            b'\t' => output.put_slice(b"\\t"),
-            b'\n' => output.put_slice(b"\\n"),
-            0x0C => output.put_slice(b"\\f"),
-            b'\r' => output.put_slice(b"\\r"),
+            b'"' | b'\\' => output.extend_from_slice(&[b'\\', byte]),
+            0x08 => output.extend_from_slice(b"\\b"),
+            b'\t' => output.extend_from_slice(b"\\t"),
+            b'\n' => output.extend_from_slice(b"\\n"),
+            0x0C => output.extend_from_slice(b"\\f"),
+            b'\r' => output.extend_from_slice(b"\\r"),
             _ => {
                 let [high, low] = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
-                output.put_slice(&[b'\\', b'u', b'0', b'0', high, low]);
+                output.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
             }
         }
         rest = &rest[at + 1..];
     }
-    output.put_slice(rest);
-    output.put_u8(b'"');
+    output.extend_from_slice(rest);
+    output.push(b'"');
 }
 
 #[cfg(test)]

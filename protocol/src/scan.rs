@@ -36,6 +36,10 @@ pub enum ScanError {
     },
 }
 
+/// Room for what follows the first escape of a string. Mostly they are the properties of a message,
+/// which have an escape on both sides of every name.
+const ESCAPED_CHARS_USUAL: usize = 160;
+
 /// A place in a JSON text.
 pub(crate) struct Scan<'a> {
     whole: &'a Text,
@@ -64,6 +68,9 @@ impl<'a> Scan<'a> {
 
     /// Past the next name of this object and its colon; `None` past its closing brace.
     pub(crate) fn next_name(&mut self) -> Result<Option<Cow<'a, str>>, ScanError> {
+        if let Some(name) = self.plain_name() {
+            return Ok(Some(Cow::Borrowed(name)));
+        }
         self.blanks()?;
         if !self.fresh && self.peek() != Some(b'}') {
             self.take(b',', "a comma or a closing brace")?;
@@ -123,6 +130,10 @@ impl<'a> Scan<'a> {
 
     /// Past one value: a string's characters, any other value's own text; `None` for null.
     pub(crate) fn value(&mut self) -> Result<Option<Cow<'a, str>>, ScanError> {
+        if let Some((value, end)) = self.plain(self.at) {
+            self.at = end;
+            return Ok(Some(Cow::Borrowed(value)));
+        }
         match self.peek() {
             Some(quote @ (b'"' | b'\'')) => self.string(quote).map(Some),
             Some(b'{' | b'[') => {
@@ -182,6 +193,36 @@ impl<'a> Scan<'a> {
         }
     }
 
+    /// Past a name as every client writes it: in double quotes, no escape, no blank anywhere.
+    /// `None`, and nowhere, when it is not so simple.
+    #[inline]
+    fn plain_name(&mut self) -> Option<&'a str> {
+        let start = match self.peek() {
+            Some(b',') if !self.fresh => self.at + 1,
+            Some(b'"') if self.fresh => self.at,
+            _ => return None,
+        };
+        let (name, end) = self.plain(start)?;
+        let (b':', value) = (*self.bytes.get(end)?, *self.bytes.get(end + 1)?) else {
+            return None;
+        };
+        if !begins_a_token(value) {
+            return None;
+        }
+        self.at = end + 1;
+        self.fresh = false;
+        Some(name)
+    }
+
+    /// The characters of a string in double quotes without an escape, and where it ends.
+    #[inline]
+    fn plain(&self, start: usize) -> Option<(&'a str, usize)> {
+        let rest = self.text.get(start..)?.strip_prefix('"')?;
+        let bytes = seek::quote_or_escape(rest.as_bytes(), b'"')?;
+        let plain = rest.as_bytes()[bytes] == b'"';
+        plain.then(|| (&rest[..bytes], start + bytes + 2))
+    }
+
     #[inline]
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
@@ -205,7 +246,7 @@ impl<'a> Scan<'a> {
     #[inline]
     fn blanks(&mut self) -> Result<(), ScanError> {
         match self.peek() {
-            Some(byte) if b'/' < byte || byte == b'"' || byte == b',' => Ok(()),
+            Some(byte) if begins_a_token(byte) => Ok(()),
             _ => self.some_blanks(),
         }
     }
@@ -291,7 +332,7 @@ impl<'a> Scan<'a> {
 
     /// Past a string from `start` whose first escape is at `escape`.
     fn escaped(&mut self, start: usize, escape: usize, quote: u8) -> Result<String, ScanError> {
-        let mut characters = String::with_capacity(escape - start + 32);
+        let mut characters = String::with_capacity(escape - start + ESCAPED_CHARS_USUAL);
         characters.push_str(&self.text[start..escape]);
         self.at = escape;
         loop {
@@ -363,6 +404,11 @@ impl<'a> Scan<'a> {
         self.at += digits;
         Some(value)
     }
+}
+
+/// Neither white space nor the start of a comment, for sure.
+const fn begins_a_token(byte: u8) -> bool {
+    b'/' < byte || byte == b'"' || byte == b','
 }
 
 /// What a name or a number without quotes is made of. Everything past ASCII is a letter here.

@@ -9,6 +9,8 @@ use std::{
 use bytes::Bytes;
 use bytestring::ByteString;
 
+use crate::known::known;
+
 /// UTF-8 text that is cheap to clone.
 ///
 /// A `Text` read from a frame is a view into that frame: it costs no copy, and it keeps the whole
@@ -16,6 +18,43 @@ use bytestring::ByteString;
 /// name in a table, say) stores [`Text::detached`].
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text(ByteString);
+
+/// A whole number in decimal digits, without memory of its own: the longest has a sign and 19.
+pub(crate) struct Decimal {
+    digits: [u8; 20],
+    start: usize,
+}
+
+impl Decimal {
+    pub(crate) fn of(value: i64) -> Self {
+        let mut digits = [0; 20];
+        let mut start = digits.len();
+        let mut left = value.unsigned_abs();
+        loop {
+            start -= 1;
+            let [.., digit] = (left % 10).to_be_bytes();
+            digits[start] = b'0' + digit;
+            left /= 10;
+            if left == 0 {
+                break;
+            }
+        }
+        if value < 0 {
+            start -= 1;
+            digits[start] = b'-';
+        }
+        Self { digits, start }
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.digits[self.start..]
+    }
+
+    pub(crate) fn text(&self) -> Text {
+        let text = str::from_utf8(self.as_bytes()).unwrap_or_default();
+        known(text).unwrap_or_else(|| Text::from(text))
+    }
+}
 
 /// Bytes that should have been UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

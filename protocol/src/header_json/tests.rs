@@ -1,7 +1,5 @@
 //! What fastjson takes, and what it does not.
 
-use bytes::BytesMut;
-
 use super::*;
 use crate::limits::HEADER_DEPTH_MAX;
 
@@ -59,7 +57,7 @@ fn escapes_are_read_and_written_as_fastjson_does() {
     let text = r#"{"extFields":{"e":"\"\\\/\b\f\n\r\t\u0001\u00e9\ud83d\ude00\x41\'"}}"#;
     let value = field(text, "e").unwrap();
     assert_eq!(value, "\"\\/\u{8}\u{c}\n\r\t\u{1}é😀A'");
-    let mut output = BytesMut::new();
+    let mut output = Vec::new();
     put_string("\"\\/\u{8}\u{c}\n\r\t\u{1}\u{1f}\u{7f}é😀", &mut output);
     assert_eq!(output, "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\u{7f}é😀\"".as_bytes());
     // Half a pair is no character.
@@ -131,7 +129,7 @@ fn depth_and_number_of_fields_have_a_limit() {
 #[test]
 fn integers_are_written_in_full() {
     for value in [0, 7, -1, 310, i32::MAX, i32::MIN] {
-        let mut output = BytesMut::new();
+        let mut output = Vec::new();
         put_integer(value, &mut output);
         assert_eq!(output, value.to_string().as_bytes());
     }

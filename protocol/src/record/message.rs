@@ -17,6 +17,9 @@ use crate::{
     sys_flag::{BORN_HOST_V6, STORE_HOST_V6},
 };
 
+/// Bytes of a record in front of its body, with two hosts of IPv6.
+const HEAD_BYTES_MAX: usize = at::BORN_HOST + 2 * host_bytes(true) + 8 + 4 + 8 + 4;
+
 /// A message before it has a place: all of a record that the sender and the broker decide.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
@@ -133,22 +136,28 @@ impl Message {
         let topic = length("the topic", self.topic.len(), TOPIC_BYTES_MAX_V2)?;
         let properties = length("the properties", self.properties.len(), PROPERTIES_BYTES_MAX)?;
         let magic = self.magic();
+        // The dozen small places are filled on the stack: the shared buffer would be asked for room
+        // for each of them.
+        let mut head = [0; HEAD_BYTES_MAX];
+        let mut rest = &mut head[..];
+        rest.put_i32(total);
+        rest.put_i32(magic);
+        rest.put_i32(body_crc);
+        rest.put_i32(self.queue_id);
+        rest.put_i32(self.flag);
+        rest.put_i64(place.queue_offset);
+        rest.put_i64(place.physical_offset);
+        rest.put_i32(self.sys_flag_with_hosts());
+        rest.put_i64(self.born_timestamp);
+        put_host(self.born_host, &mut rest);
+        rest.put_i64(place.store_timestamp);
+        put_host(self.store_host, &mut rest);
+        rest.put_i32(self.reconsume_times);
+        rest.put_i64(self.prepared_transaction_offset);
+        rest.put_i32(body);
+        let head_bytes = HEAD_BYTES_MAX - rest.len();
         output.reserve(total_bytes);
-        output.put_i32(total);
-        output.put_i32(magic);
-        output.put_i32(body_crc);
-        output.put_i32(self.queue_id);
-        output.put_i32(self.flag);
-        output.put_i64(place.queue_offset);
-        output.put_i64(place.physical_offset);
-        output.put_i32(self.sys_flag_with_hosts());
-        output.put_i64(self.born_timestamp);
-        put_host(self.born_host, output);
-        output.put_i64(place.store_timestamp);
-        put_host(self.store_host, output);
-        output.put_i32(self.reconsume_times);
-        output.put_i64(self.prepared_transaction_offset);
-        output.put_i32(body);
+        output.put_slice(&head[..head_bytes]);
         output.put_slice(&self.body);
         // The two high bytes are 0: both lengths were compared with their limits above.
         let [_, _, high, low] = topic.to_be_bytes();
@@ -202,7 +211,7 @@ fn length(part: &'static str, bytes: usize, limit_bytes: usize) -> Result<i32, E
 }
 
 /// An IPv4 address in IPv6's clothes is written as IPv4: so does Java.
-fn put_host(host: SocketAddr, output: &mut BytesMut) {
+fn put_host(host: SocketAddr, output: &mut &mut [u8]) {
     match host.ip().to_canonical() {
         IpAddr::V4(ip) => output.put_slice(&ip.octets()),
         IpAddr::V6(ip) => output.put_slice(&ip.octets()),

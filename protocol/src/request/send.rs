@@ -119,7 +119,7 @@ impl Send {
     /// Reads the header of `command`, in the spelling of its code.
     pub fn decode(command: &Command) -> Result<Self, FieldError> {
         let names = Self::spelling(command.code);
-        let reader = Reader { header: names.header, fields: command.fields.as_ref() };
+        let reader = Reader::new(names.header, command.fields.as_ref());
         let mut inherited = Inherited::take(&reader)?;
         if let Some(letter) = names.broker_name {
             inherited.broker_name = reader.take::<Option<Text>>(letter)?.or(inherited.broker_name);
