@@ -23,3 +23,6 @@ pub(crate) const RECORD_BYTES_MIN: u64 = 92;
 pub(crate) const SCAN_BYTES: u64 = 1024 * 1024;
 
 const _: () = assert!(BLANK_BYTES_MIN < RECORD_BYTES_MIN);
+
+/// Memory for held writes that is kept between two batches: what most batches need.
+pub(crate) const HELD_KEPT_BYTES_MAX: usize = 256 * 1024;

@@ -16,7 +16,7 @@ use runtime::Disk;
 
 use crate::{
     directory::file_name,
-    limits::{BLANK_BYTES_MIN, SCAN_BYTES},
+    limits::{BLANK_BYTES_MIN, HELD_KEPT_BYTES_MAX, SCAN_BYTES},
     segment::{Segment, blank},
     tail::Tail,
 };
@@ -33,6 +33,8 @@ pub(crate) struct Log {
     written: u64,
     /// The bytes `written..end`, all of the last segment, while writes are held.
     held: Option<Vec<u8>>,
+    /// What the last hold left behind: memory for the next one.
+    spare: Vec<u8>,
     /// Bytes of a write that failed may stand behind `end`, and could not be cleared. Never false
     /// again: they may be whole records, which a recovery would take for the log's.
     littered: bool,
@@ -79,6 +81,7 @@ impl Log {
             end: 0,
             written: 0,
             held: None,
+            spare: Vec::new(),
             littered: false,
             names_changed: false,
         }
@@ -192,7 +195,7 @@ impl Log {
     /// From now on appends stay in memory until [`Self::release`].
     pub(crate) fn hold(&mut self) -> LogMark {
         if self.held.is_none() {
-            self.held = Some(Vec::new());
+            self.held = Some(std::mem::take(&mut self.spare));
         }
         LogMark { end: self.end }
     }
@@ -200,7 +203,10 @@ impl Log {
     /// Writes everything that was held, in one go.
     pub(crate) fn release(&mut self) -> Result<(), LogFailure> {
         self.write_held()?;
-        self.held = None;
+        self.spare = self.held.take().unwrap_or_default();
+        if HELD_KEPT_BYTES_MAX < self.spare.capacity() {
+            self.spare = Vec::new();
+        }
         Ok(())
     }
 
@@ -220,14 +226,13 @@ impl Log {
     }
 
     fn write_held(&mut self) -> Result<(), LogFailure> {
-        let Some(held) = self.held.take() else { return Ok(()) };
+        let Some(mut held) = self.held.take() else { return Ok(()) };
         let outcome = self.write(self.written, &held);
         if outcome.is_ok() {
             self.written += held.len() as u64;
-            self.held = Some(Vec::new());
-        } else {
-            self.held = Some(held);
+            held.clear();
         }
+        self.held = Some(held);
         outcome
     }
 
