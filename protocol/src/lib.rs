@@ -17,6 +17,7 @@ mod command;
 pub mod compress;
 mod fields;
 pub mod frame;
+pub mod ha;
 mod header;
 mod header_binary;
 mod header_json;

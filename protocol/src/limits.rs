@@ -32,6 +32,9 @@ pub const TOPIC_BYTES_MAX_V2: usize = 0x7FFF;
 /// What a compressed body may unfold to, unless the caller says otherwise. Ours.
 pub const UNCOMPRESSED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// The bytes of one transfer to a slave: with its head it fits a Java slave's buffer of 4 MiB.
+pub const TRANSFER_BYTES_MAX: usize = 4 * 1024 * 1024 - 12;
+
 /// Characters in a topic.
 pub const TOPIC_CHARS_MAX: usize = 127;
 /// Characters in a retry or dead letter topic: its group's name and a prefix.

@@ -67,7 +67,7 @@ pub(crate) fn frames() -> Vec<Captured> {
     frames
 }
 
-fn hexadecimal(digits: &str) -> Vec<u8> {
+pub(crate) fn hexadecimal(digits: &str) -> Vec<u8> {
     let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).expect("two digits");
     (0..digits.len()).step_by(2).map(byte).collect()
 }

@@ -8,6 +8,7 @@
 
 mod captured;
 mod golden_frames;
+mod golden_ha;
 mod golden_records;
 mod hostile;
 mod hostile_bodies;
