@@ -240,7 +240,7 @@ impl Store {
 
     /// What could not be cleared behind the end of the log may be records that were refused: the
     /// next start has to tell.
-    fn note_litter(&mut self) {
+    pub(crate) fn note_litter(&mut self) {
         if self.log.is_littered() {
             self.durability.poison("what a failed write left behind the log cannot be cleared");
         }

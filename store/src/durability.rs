@@ -187,6 +187,7 @@ impl Store {
     /// Bytes of the log that a power cut may take away.
     #[must_use]
     pub fn unsynced_bytes(&self) -> u64 {
-        self.log.end() - self.durability.durable
+        let Extent { durable, end, .. } = self.extent();
+        end - durable
     }
 }

@@ -127,35 +127,54 @@ impl Log {
     /// Where a record of `len` bytes will be placed. Begins a new segment if it does not fit into
     /// the last one.
     pub(crate) fn place(&mut self, len: u64) -> Result<u64, LogFailure> {
-        let Some(last) = self.segments.back() else {
-            let first = Segment::create(&*self.disk, &self.directory, self.end, self.segment_bytes);
-            let first = first.map_err(|cause| self.failure("create", self.end, cause))?;
-            self.segments.push_back(first);
-            self.names_changed = true;
-            return Ok(self.end);
-        };
+        self.begin_segment()?;
+        let Some(last) = self.segments.back() else { return Ok(self.end) };
         let rest = last.start + self.segment_bytes - self.end;
         if len + BLANK_BYTES_MIN <= rest {
             return Ok(self.end);
         }
         // The new file comes first: without room for it, smaller records may still fit here.
         let start = last.start + self.segment_bytes;
-        if 0 < rest {
-            let next = Segment::create(&*self.disk, &self.directory, start, self.segment_bytes);
-            let next = next.map_err(|cause| self.failure("create", start, cause))?;
-            if let Err(failure) = self.fill(rest) {
-                self.disk.remove_file(&next.path).ok();
-                return Err(failure);
-            }
-            self.segments.push_back(next);
-        } else {
-            let next = Segment::create(&*self.disk, &self.directory, start, self.segment_bytes);
-            self.segments.push_back(next.map_err(|cause| self.failure("create", start, cause))?);
+        let next = self.create_segment(start)?;
+        if let Err(failure) = self.fill(rest) {
+            self.disk.remove_file(&next.path).ok();
+            return Err(failure);
         }
+        self.segments.push_back(next);
         self.names_changed = true;
         self.end = start;
         self.written = start;
         Ok(start)
+    }
+
+    /// Begins a new segment if there is none, or the last one is full to its last byte.
+    pub(crate) fn begin_segment(&mut self) -> Result<(), LogFailure> {
+        let last = self.segments.back();
+        if last.is_none_or(|last| last.start + self.segment_bytes == self.end) {
+            let next = self.create_segment(self.end)?;
+            self.segments.push_back(next);
+            self.names_changed = true;
+        }
+        Ok(())
+    }
+
+    fn create_segment(&self, start: u64) -> Result<Segment, LogFailure> {
+        let next = Segment::create(&*self.disk, &self.directory, start, self.segment_bytes);
+        next.map_err(|cause| self.failure("create", start, cause))
+    }
+
+    /// Lets a log that never held anything begin at `at`, where a segment begins.
+    pub(crate) fn begin_at(&mut self, at: u64) -> Result<(), LogFailure> {
+        assert!(self.end == 0, "a log that ends at {} would begin at {at}", self.end);
+        while let Some(empty) = self.segments.back() {
+            if let Err(cause) = self.disk.remove_file(&empty.path) {
+                return Err(self.failure("remove", empty.start, cause));
+            }
+            self.segments.pop_back();
+            self.names_changed = true;
+        }
+        self.set_end(at);
+        Ok(())
     }
 
     /// A buffer for a record of `len` bytes, to be handed in with [`Self::append`].

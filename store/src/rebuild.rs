@@ -75,33 +75,25 @@ impl Rebuild {
         let topic = record.topic();
         let properties = record.properties_text();
         let marks = Marks::of(&properties);
-        let at = place(record);
         if let Some(index) = index
-            && is_indexed(record.sys_flag())
-            && self.indexed_to.is_none_or(|last| last < at)
+            && self.indexed_to.is_none_or(|last| last < place(record))
         {
-            for hash in marks.index_hashes(&topic) {
-                index.put(hash, at, record.store_timestamp());
-                self.keys += 1;
+            self.keys += index_keys(index, record, &topic, &marks);
+        }
+        match belongs(record, &topic, batch_topics) {
+            Belongs::Nowhere => return Ok(false),
+            Belongs::Impossible => {
+                self.unqueued += 1;
+                return Ok(false);
             }
+            Belongs::InQueue => {}
         }
-        if !is_queued(record.sys_flag()) || batch_topics.contains(&topic) {
-            return Ok(false);
-        }
-        let offsets = 0..QUEUE_OFFSET_MAX;
-        if !is_topic(&topic) || record.queue_id() < 0 || !offsets.contains(&record.queue_offset()) {
-            self.unqueued += 1;
-            tracing::error!(at, topic = %topic.escape_debug(), "a record belongs to no queue");
-            return Ok(false);
-        }
-        let stored_ms = record.store_timestamp();
-        let tag = marks.slot_tag(&topic, stored_ms, &config.delay_levels_ms);
-        let size = u32::try_from(record.total_size()).unwrap_or(u32::MAX);
+        let slot = slot_of(record, &topic, &marks, config);
         // A queue that nobody knew, but that had messages before.
         let unknown = queues.number(&topic, record.queue_id()).is_none();
         self.gap |= unknown && 0 < record.queue_offset();
         let number = queues.ensure(&topic, record.queue_id(), record.queue_offset());
-        self.place(queues, number, record.queue_offset(), Slot { physical: at, size, tag })?;
+        self.place(queues, number, record.queue_offset(), slot)?;
         Ok(true)
     }
 
@@ -173,4 +165,54 @@ impl Rebuild {
         }
         Ok(())
     }
+}
+
+/// Whether a record has a place in a queue.
+pub(crate) enum Belongs {
+    InQueue,
+    Nowhere,
+    /// By its own word it would, but there is no such place.
+    Impossible,
+}
+
+pub(crate) fn belongs(record: &RecordView, topic: &str, batch_topics: &BTreeSet<Text>) -> Belongs {
+    if !is_queued(record.sys_flag()) || batch_topics.contains(topic) {
+        return Belongs::Nowhere;
+    }
+    let offsets = 0..QUEUE_OFFSET_MAX;
+    if !is_topic(topic) || record.queue_id() < 0 || !offsets.contains(&record.queue_offset()) {
+        let (at, topic) = (place(record), topic.escape_debug());
+        tracing::error!(at, %topic, "a record belongs to no queue");
+        return Belongs::Impossible;
+    }
+    Belongs::InQueue
+}
+
+/// The slot of a record.
+pub(crate) fn slot_of(
+    record: &RecordView,
+    topic: &str,
+    marks: &Marks<'_>,
+    config: &StoreConfig,
+) -> Slot {
+    let tag = marks.slot_tag(topic, record.store_timestamp(), &config.delay_levels_ms);
+    let size = u32::try_from(record.total_size()).unwrap_or(u32::MAX);
+    Slot { physical: place(record), size, tag }
+}
+
+/// Puts the keys of a record into the index. Gives their number.
+pub(crate) fn index_keys(
+    index: &mut Index,
+    record: &RecordView,
+    topic: &str,
+    marks: &Marks<'_>,
+) -> u64 {
+    let mut keys = 0;
+    if is_indexed(record.sys_flag()) {
+        for hash in marks.index_hashes(topic) {
+            index.put(hash, place(record), record.store_timestamp());
+            keys += 1;
+        }
+    }
+    keys
 }

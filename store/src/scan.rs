@@ -27,6 +27,36 @@ pub(crate) enum Step {
     Bad(String),
 }
 
+/// What the first bytes of a place say about it.
+pub(crate) enum Head {
+    /// A record that says it is so long, and for which there is room.
+    Record { total_bytes: u64 },
+    /// The end of a file.
+    Blank,
+    /// Nothing.
+    Unwritten,
+    /// Something else.
+    Bad(String),
+}
+
+/// What stands at a place with these first bytes, `rest` bytes before the end of its file.
+pub(crate) fn head(bytes: &[u8], rest: u64) -> Head {
+    if is_blank(bytes, rest) {
+        return Head::Blank;
+    }
+    match start(bytes) {
+        Ok(Start::Record { total_bytes }) if rest < total_bytes as u64 + BLANK_BYTES_MIN => {
+            Head::Bad(format!("a record of {total_bytes} bytes, {rest} are left"))
+        }
+        Ok(Start::Record { total_bytes }) => Head::Record { total_bytes: total_bytes as u64 },
+        Ok(Start::Unwritten) => Head::Unwritten,
+        Ok(Start::Blank { total_bytes }) => {
+            Head::Bad(format!("a blank of {total_bytes} bytes, {rest} are left"))
+        }
+        Err(wrong) => Head::Bad(wrong.to_string()),
+    }
+}
+
 /// The bytes of one segment, read in large runs.
 pub(crate) struct Scanner<'a> {
     segment: &'a Segment,
@@ -46,21 +76,12 @@ impl<'a> Scanner<'a> {
         if rest < BLANK_BYTES_MIN {
             return Ok(Step::Bad(format!("only {rest} bytes to the end of the file")));
         }
-        let head = self.bytes(at, BLANK_BYTES_MIN)?;
-        if is_blank(&head, rest) {
-            return Ok(Step::Blank);
-        }
-        let total_bytes = match start(&head) {
-            Ok(Start::Record { total_bytes }) => total_bytes as u64,
-            Ok(Start::Unwritten) => return Ok(Step::Unwritten),
-            Ok(Start::Blank { total_bytes }) => {
-                return Ok(Step::Bad(format!("a blank of {total_bytes} bytes, {rest} are left")));
-            }
-            Err(wrong) => return Ok(Step::Bad(wrong.to_string())),
+        let total_bytes = match head(&self.bytes(at, BLANK_BYTES_MIN)?, rest) {
+            Head::Record { total_bytes } => total_bytes,
+            Head::Blank => return Ok(Step::Blank),
+            Head::Unwritten => return Ok(Step::Unwritten),
+            Head::Bad(reason) => return Ok(Step::Bad(reason)),
         };
-        if rest < total_bytes + BLANK_BYTES_MIN {
-            return Ok(Step::Bad(format!("a record of {total_bytes} bytes, {rest} are left")));
-        }
         let bytes = self.bytes(at, total_bytes)?;
         Ok(match whole(bytes, at) {
             Ok(record) => Step::Record(record),
@@ -83,7 +104,7 @@ impl<'a> Scanner<'a> {
 }
 
 /// The record, if it is what was once written at `at`, as far as sizes and checksums can tell.
-fn whole(bytes: Bytes, at: u64) -> Result<RecordView, Damage> {
+pub(crate) fn whole(bytes: Bytes, at: u64) -> Result<RecordView, Damage> {
     let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
     crate::get::verify(&bytes, at, size)?;
     Ok(RecordView::parse(bytes)?)

@@ -36,6 +36,7 @@ impl fmt::Display for QueueName {
 /// |---|---|
 /// | [`Store::open`], [`Store::close`] | its life |
 /// | [`Store::append`], [`Store::append_batch`], [`Store::begin_writes`], [`Store::end_writes`] | writing |
+/// | [`Store::transfer`], [`Store::replicate`] | what masters send and slaves append |
 /// | [`Store::get`], [`Store::view`], [`Store::query`], [`Store::offset_by_time`], .. | reading |
 /// | [`Store::begin_sync`], [`Store::end_sync`] | durability |
 /// | [`Store::flush_queues`], [`Store::begin_checkpoint`], [`Store::begin_retention`], .. | housekeeping |
@@ -76,7 +77,9 @@ impl Store {
     /// Start, durable end and end of the log.
     #[must_use]
     pub fn extent(&self) -> Extent {
-        Extent { start: self.log.start(), durable: self.durability.durable(), end: self.log.end() }
+        let (start, end) = (self.log.start(), self.log.end());
+        // The log of a slave may begin where that of its master does.
+        Extent { start, durable: self.durability.durable().max(start), end }
     }
 
     /// First byte of the log that is still kept.

@@ -9,5 +9,6 @@ mod golden_store;
 mod model;
 mod reading;
 mod recovery;
+mod replica;
 mod retention;
 mod scale;
