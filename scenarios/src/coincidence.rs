@@ -70,8 +70,8 @@ fn strike_some(
     let all = victims(draft, hazard);
     let again: Vec<String> = all.iter().filter(|node| likely.contains(node)).cloned().collect();
     let whom = match draft.faults.below(10) {
-        0 | 1 => all,
-        2..=7 if !again.is_empty() => again,
+        0 => all,
+        1..=8 if !again.is_empty() => again,
         _ => draft.faults.one_of(&all).cloned().into_iter().collect(),
     };
     for node in &whom {
@@ -92,17 +92,22 @@ mod tests {
     }
 
     #[test]
-    fn power_goes_while_a_disk_is_slow() {
+    fn power_goes_or_the_system_panics_while_a_disk_is_slow() {
         let slow_then_dark = |faults: &Vec<Struck>| {
             faults.iter().any(|first| match &first.fault {
                 Fault::DiskSlow { node, for_ms, .. } => faults.iter().any(|second| {
                     (first.at_ms..first.at_ms + for_ms).contains(&second.at_ms)
-                        && matches!(&second.fault, Fault::PowerCut { node: dark, .. } if dark == node)
+                        && match &second.fault {
+                            Fault::PowerCut { node: dark, .. }
+                            | Fault::OsCrash { node: dark, .. } => dark == node,
+                            _ => false,
+                        }
                 }),
                 _ => false,
             })
         };
-        assert!(10 < plans().filter(slow_then_dark).count());
+        let seen = plans().filter(slow_then_dark).count();
+        assert!(8 < seen, "{seen}");
     }
 
     #[test]
@@ -116,6 +121,7 @@ mod tests {
             }
             dark.values().any(|&nodes| 1 < nodes)
         };
-        assert!(10 < plans().filter(rack).count());
+        let seen = plans().filter(rack).count();
+        assert!(8 < seen, "{seen}");
     }
 }

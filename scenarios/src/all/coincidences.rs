@@ -56,7 +56,7 @@ fn draw(draft: &mut Draft) {
     let first = subset(&mut draft.faults, &FIRST);
     let second = subset(&mut draft.faults, &SECOND);
     let tempo =
-        Tempo { gap_ms_min: 2_000, gap_ms_max: 8_000, lasts_ms_min: 200, lasts_ms_max: 4_000 };
+        Tempo { gap_ms_min: 500, gap_ms_max: 5_000, lasts_ms_min: 200, lasts_ms_max: 4_000 };
     match draft.faults.below(4) {
         0 => ambush(draft, tempo),
         1 => {
