@@ -14,7 +14,7 @@ mod page;
 mod prey;
 mod sweep;
 
-use std::{collections::BTreeSet, path::PathBuf, time::Instant};
+use std::{path::PathBuf, time::Instant};
 
 use clap::Args;
 
@@ -33,9 +33,9 @@ pub(crate) struct Hunt {
     /// Seeds per bug, at most.
     #[arg(long, value_name = "N", default_value_t = 2000)]
     seeds: u64,
-    /// After a catch by a checker that was not expected: seeds in which the expected ones may
-    /// still show themselves.
-    #[arg(long, value_name = "N", default_value_t = 300)]
+    /// After a catch: seeds in which the expected checkers that have not seen the bug may still
+    /// do so.
+    #[arg(long, value_name = "N", default_value_t = 60)]
     further: u64,
     /// Go on with the hunt that was interrupted: the same copy of the tree, the results so far.
     #[arg(long)]
@@ -172,7 +172,7 @@ fn track(asked: &Hunt, ground: &Ground, bug: &Bug, calm: &Calm) -> Result<Prey, 
     Ok(prey)
 }
 
-/// Goes on for some seeds if none of the expected checkers has seen the bug yet.
+/// Goes on for some seeds if an expected checker has not seen the bug yet.
 fn linger(
     asked: &Hunt,
     sim: &Sim,
@@ -180,9 +180,8 @@ fn linger(
     calm: &Calm,
     prey: &mut Prey,
 ) -> Result<(), String> {
-    let expected: BTreeSet<&String> = bug.checkers.iter().collect();
-    let seen = |prey: &Prey| prey.seen.keys().any(|checker| expected.contains(checker));
-    let Some(first) = prey.seed.filter(|_| !seen(prey) && 0 < asked.further) else {
+    let all_saw = bug.checkers.iter().all(|checker| prey.seen.contains_key(checker));
+    let Some(first) = prey.seed.filter(|_| !all_saw && 0 < asked.further) else {
         return Ok(());
     };
     let report = sim.sweep(first + 1..first + 1 + asked.further, scenario, false, asked.jobs)?;
