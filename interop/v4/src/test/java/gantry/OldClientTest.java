@@ -40,7 +40,7 @@ class OldClientTest {
         producer.setNamesrvAddr(deployment.nameServerAddress());
         producer.setSendMsgTimeout(10_000);
         producer.start();
-        Peers.await("a route for new topics", 30, () -> {
+        Peers.await("a route for new topics", 90, () -> {
             try {
                 return !producer.fetchPublishMessageQueues("TBW102").isEmpty();
             } catch (MQClientException notYet) {

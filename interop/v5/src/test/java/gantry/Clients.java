@@ -27,7 +27,7 @@ final class Clients {
         producer.setSendMsgTimeout(10_000);
         producer.start();
         // A broker is ready a moment before the name server knows its topics.
-        Peers.await("a route for new topics", 30, () -> {
+        Peers.await("a route for new topics", 90, () -> {
             try {
                 return !producer.fetchPublishMessageQueues("TBW102").isEmpty();
             } catch (MQClientException notYet) {

@@ -37,7 +37,7 @@ class MixedClusterTest {
             Server apaches = Peers.broker(Kind.APACHE, directory.resolve("apaches"), Peers.freePort(), address,
                 Map.of("brokerName", "broker-apache"))) {
             DefaultMQAdminExt admin = Clients.admin(address);
-            Peers.await("both brokers in the cluster", 30, () -> {
+            Peers.await("both brokers in the cluster", 90, () -> {
                 try {
                     return admin.examineBrokerClusterInfo().getBrokerAddrTable().keySet()
                         .equals(new TreeSet<>(List.of("broker-apache", "broker-gantry")));
@@ -46,7 +46,7 @@ class MixedClusterTest {
                 }
             });
             DefaultMQProducer producer = Clients.producer(address, "Mixed");
-            Peers.await("a template on both brokers", 30, () -> {
+            Peers.await("a template on both brokers", 90, () -> {
                 try {
                     return producer.fetchPublishMessageQueues("TBW102").stream()
                         .map(queue -> queue.getBrokerName()).distinct().count() == 2;

@@ -42,7 +42,7 @@ class MqadminTest {
             Deployment at = Deployment.start(kind, Map.of("brokerName", "broker-a"));
             DefaultMQProducer producer = Clients.producer(at, "MqadminProducer");
             Mqadmin.run(at, "updateTopic", "-c", "DefaultCluster", "-t", "AdminTopic", "-r", "4", "-w", "4");
-            Peers.await("a route for AdminTopic", 30, () -> {
+            Peers.await("a route for AdminTopic", 90, () -> {
                 try {
                     return producer.fetchPublishMessageQueues("AdminTopic").size() == 4;
                 } catch (Exception notYet) {
@@ -132,10 +132,10 @@ class MqadminTest {
         for (Side side : SIDES) {
             List<String> shape = new ArrayList<>();
             shape.addAll(side.shape("updateTopic", "-c", "DefaultCluster", "-t", "TemporaryTopic", "-r", "6", "-w", "6"));
-            Peers.await("the new topic's route", 30,
+            Peers.await("the new topic's route", 90,
                 () -> side.run("topicRoute", "-t", "TemporaryTopic").contains("\"readQueueNums\":6"));
             shape.addAll(side.shape("deleteTopic", "-c", "DefaultCluster", "-t", "TemporaryTopic"));
-            Peers.await("the route is gone", 30,
+            Peers.await("the route is gone", 90,
                 () -> !side.run("topicRoute", "-t", "TemporaryTopic").contains("readQueueNums"));
             shapes.add(shape);
         }

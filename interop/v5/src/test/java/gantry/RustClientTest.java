@@ -84,7 +84,7 @@ class RustClientTest {
         List<JSONObject> sent = RustClient.run(side.at(), input, "send", "RustProducer", topic, "--way", way);
 
         Map<String, MessageExt> read = new TreeMap<>();
-        Peers.await("24 messages", 30, () -> {
+        Peers.await("24 messages", 90, () -> {
             read(side, topic).forEach(message -> read.put(Clients.text(message.getBody()), message));
             return read.size() == 24;
         });
@@ -155,7 +155,7 @@ class RustClientTest {
         JSONObject late = line("late", "TagA", List.of("late"), Map.of());
         late.put("delay_level", 3);
         RustClient.run(side.at(), List.of(late), "send", "RustProducer", "RustDelay");
-        Peers.await("the late message", 30, () -> read(side, "RustDelay").size() == 1);
+        Peers.await("the late message", 90, () -> read(side, "RustDelay").size() == 1);
         MessageExt found = read(side, "RustDelay").get(0);
         long waited = found.getStoreTimestamp() - found.getBornTimestamp();
         assertTrue(900 <= waited, "delivered after " + waited + " ms of one second");
@@ -184,7 +184,7 @@ class RustClientTest {
         }
         assertEquals(List.of(), RustClient.run(side.at(), List.of(), "pull", "RustPull", "JavaPull"), "all committed");
         // They ask for the route of the retry topic first, and the name server may not have heard of it yet.
-        Peers.await("every queue committed to its end, as the tools see it", 30, () -> {
+        Peers.await("every queue committed to its end, as the tools see it", 90, () -> {
             try {
                 var table = side.admin().examineConsumeStats("RustPull").getOffsetTable();
                 return table.size() == 4 && table.values().stream()

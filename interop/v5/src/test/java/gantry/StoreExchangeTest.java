@@ -79,7 +79,7 @@ class StoreExchangeTest {
     private static void fill(Deployment deployment) throws Exception {
         Mqadmin.run(deployment, "updateTopic", "-c", "DefaultCluster", "-t", "ExchangeTopic", "-r", "3", "-w", "3");
         DefaultMQProducer producer = Clients.producer(deployment, "Exchange");
-        Peers.await("a route", 30, () -> {
+        Peers.await("a route", 90, () -> {
             try {
                 return producer.fetchPublishMessageQueues("ExchangeTopic").size() == 3;
             } catch (Exception notYet) {
@@ -103,7 +103,7 @@ class StoreExchangeTest {
         consumer.setInstanceName("reader-" + System.nanoTime());
         consumer.start();
         DefaultMQAdminExt admin = Clients.admin(deployment.nameServerAddress());
-        Peers.await("a route", 30, () -> {
+        Peers.await("a route", 90, () -> {
             try {
                 return consumer.fetchSubscribeMessageQueues("ExchangeTopic").size() == 3;
             } catch (Exception notYet) {
@@ -129,7 +129,7 @@ class StoreExchangeTest {
         }
         for (int i = 0; i < 10; i++) {
             String key = "shared" + i;
-            Peers.await("the index holds " + key, 30, () -> found(admin, key) == 30);
+            Peers.await("the index holds " + key, 90, () -> found(admin, key) == 30);
             answers.put("query " + key, Long.toString(found(admin, key)));
         }
         admin.shutdown();
