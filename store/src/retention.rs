@@ -28,11 +28,20 @@ pub(crate) struct RetentionState {
     opened: Now,
     manual_rounds: u32,
     running: bool,
+    /// Some queues or the index could not be told of the last removal.
+    behind: bool,
 }
 
 impl RetentionState {
     pub(crate) fn new(opened: Now) -> Self {
-        Self { full: None, used_percent: 0, opened, manual_rounds: 0, running: false }
+        Self {
+            full: None,
+            used_percent: 0,
+            opened,
+            manual_rounds: 0,
+            running: false,
+            behind: false,
+        }
     }
 
     /// What the wall clock shows, unless it ran ahead of the time that has passed: files do not
@@ -103,7 +112,8 @@ impl RetentionJob {
 
 impl Store {
     /// Looks how full the disk is and which segments have expired. `None` if there is nothing to
-    /// remove or a removal is under way.
+    /// remove or a removal is under way. A job may have no segment to remove, when queues have to
+    /// be told of the removal before once more.
     ///
     /// # Errors
     /// What the disk says. How full it is counts as before then.
@@ -114,12 +124,13 @@ impl Store {
         let config = &self.config.retention;
         let manual = 0 < self.retention.manual_rounds;
         let due = self.is_hour_of_deletion(now) || config.used_percent_max < used || manual;
-        if self.retention.running || !due {
+        if self.retention.running || !(due || self.retention.behind) {
             return Ok(None);
         }
+        let forced = is_forced(config, used);
         self.retention.manual_rounds -= u32::from(manual);
-        let paths = self.expired(now, is_forced(config, used))?;
-        if paths.is_empty() {
+        let paths = if due { self.expired(now, forced)? } else { Vec::new() };
+        if paths.is_empty() && !self.retention.behind {
             return Ok(None);
         }
         self.retention.running = true;
@@ -212,17 +223,30 @@ impl Store {
             min_physical: start,
             ..RetentionReport::default()
         };
+        // One that fails keeps none of the others from following the log.
+        let told = self.follow_log(start, &mut report);
+        self.retention.behind = told.is_err();
+        removed.outcome?;
+        told?;
+        Ok(report)
+    }
+
+    /// Lets queues and index begin where the log begins now.
+    fn follow_log(&mut self, start: u64, report: &mut RetentionReport) -> io::Result<()> {
+        let mut told = Ok(());
         for number in self.queues.numbers() {
-            if let Some((queue, files)) = self.queues.at_mut(number) {
-                queue.correct_min(files, start)?;
-                report.queue_files += queue.remove_old_files(files)?;
+            let Some((queue, files)) = self.queues.at_mut(number) else { continue };
+            let gone = queue.correct_min(files, start).and_then(|()| queue.remove_old_files(files));
+            match gone {
+                Ok(gone) => report.queue_files += gone,
+                Err(cause) => told = Err(cause),
             }
         }
-        if let Some(index) = &mut self.index {
-            report.index_files = index.remove_old_files(start)?;
+        match self.index.as_mut().map_or(Ok(0), |index| index.remove_old_files(start)) {
+            Ok(gone) => report.index_files = gone,
+            Err(cause) => told = Err(cause),
         }
-        removed.outcome?;
-        Ok(report)
+        told
     }
 }
 

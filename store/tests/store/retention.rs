@@ -67,6 +67,29 @@ fn only_the_oldest_files_go_and_only_when_their_time_is_over() {
     assert_eq!(bodies(&store, "orders", 0).len(), 14);
 }
 
+#[test]
+fn queues_that_could_not_be_read_are_put_right_in_the_next_round() {
+    let config = StoreConfig { queue_file_slots: 4, ..config() };
+    let (disk, mut store) = hourly(&config);
+    for _ in 0..8 {
+        store.append(hours(10), &message("aside", 0, "small")).unwrap();
+    }
+    checkpoint(&mut store);
+    let job = store.begin_retention(hours(75)).unwrap().unwrap();
+    let removed = finish(job.run());
+    disk.fail_reads(1);
+    store.end_retention(removed).unwrap_err();
+    assert_eq!(store.min_physical(), 3 * 4096);
+
+    let report = retain(&mut store, hours(75)).unwrap();
+    assert_eq!((report.segments, report.min_physical), (0, 3 * 4096));
+    assert_eq!(store.min_offset("orders", 0), 6);
+    assert_eq!(bodies(&store, "orders", 0).len(), 14);
+    let queue_files = files(&disk, "store/consumequeue/orders/0");
+    assert!(queue_files[0].0.ends_with("/00000000000000000080"), "{}", queue_files[0].0);
+    assert_eq!(retain(&mut store, hours(75)), None);
+}
+
 /// A power cut may bring back the name of any file of a queue whose removal was not yet durable.
 #[test]
 fn a_removed_file_of_a_queue_that_comes_back_does_not_take_its_successors_with_it() {
