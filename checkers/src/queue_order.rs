@@ -173,8 +173,15 @@ impl Breaks {
             causes.entry((one.group, one.consumer)).or_default().push(one.at);
         }
         let broker = |node: &NodeId| history.broker_fact(*node).is_some();
-        for ((_, consumer), moments) in &mut causes {
+        let members: BTreeSet<(GroupId, NodeId)> = causes.keys().copied().collect();
+        for ((group, consumer), moments) in &mut causes {
             for fault in &history.faults {
+                // What another member held when it was struck is free when its lock runs out.
+                let held =
+                    |node: &&NodeId| *node != consumer && members.contains(&(*group, **node));
+                if fault.nodes.iter().any(|node| held(&node)) {
+                    moments.push(fault.at.plus_ms(LOCK_MS));
+                }
                 if fault.nodes.iter().any(|node| node == consumer || broker(node)) {
                     moments.push(fault.at);
                     moments.extend(fault.until);
@@ -292,6 +299,23 @@ mod tests {
         let words: Vec<_> = findings.violations.iter().map(|one| &one.words).collect();
         assert_eq!(words.len(), 4, "{words:?}");
         assert!(words[3].ends_with("before it had returned"));
+    }
+
+    #[test]
+    fn a_queue_is_begun_anew_when_the_lock_of_a_dead_member_runs_out() {
+        for (ms, broken) in [(60_300, 0), (20_000, 1)] {
+            let mut sample = orderly_sample();
+            let (consumer, group, queue) = (sample.consumer, sample.group, sample.queue);
+            let other = NodeId(77);
+            for (consumer, ms) in [(consumer, 50), (other, 60), (consumer, ms)] {
+                let at = Moment::from_ms(ms);
+                sample.history.begins.push(crate::Begin { consumer, group, queue, at, offset: 0 });
+            }
+            sample.fault(200, FaultKind::ProcessCrash);
+            sample.history.faults[0].nodes = vec![other];
+            sample.history.boots.clear();
+            assert_eq!(check(&sample.history).broken(), broken, "{ms}");
+        }
     }
 
     #[test]

@@ -68,6 +68,11 @@ fn slow_boots(history: &History, findings: &mut Findings) {
     let Some(healed) = history.healed else { return };
     let within = history.bounds.boot_within_ms;
     for (number, boot) in history.boots.iter().enumerate().filter(|(_, boot)| healed <= boot.at) {
+        // Struck by the last fault before the heal, which starts it once more at that moment.
+        let mut later = history.boots[number + 1..].iter();
+        if later.any(|other| (other.node, other.at) == (boot.node, boot.at)) {
+            continue;
+        }
         findings.count();
         let slow = boot.ready.is_none_or(|ready| boot.at.plus_ms(within) < ready);
         if slow && boot.at.plus_ms(within) < history.ended {
@@ -108,6 +113,19 @@ mod tests {
         let findings = check(&sample.history);
         assert_eq!(findings.broken(), 2);
         assert!(findings.violations[0].words.ends_with("it refused to start: disk on fire"));
+    }
+
+    #[test]
+    fn a_start_that_never_served_is_found_unless_the_heal_started_it_again() {
+        for (again, broken) in [(None, 1), (Some(10_050), 0)] {
+            let mut sample = healed(12_000);
+            let (node, at) = (sample.broker, Moment::from_ms(10_000));
+            let boot = |ready| Boot { node, at, ready, refused: None, gave_up: None, first: false };
+            sample.history.boots.push(boot(None));
+            sample.history.boots.extend(again.map(|ms| boot(Some(Moment::from_ms(ms)))));
+            sample.history.ended = Moment::from_ms(200_000);
+            assert_eq!(check(&sample.history).broken(), broken, "{again:?}");
+        }
     }
 
     #[test]
