@@ -215,7 +215,7 @@ async fn save(
         };
         let Some(Save { ticket, path, content }) = next else { return };
         let saved = whole_file::save(&driver.runtime.disk, &path, &content).await;
-        let error = saved.err().map(|cause| format!("{}: {cause}", path.display()));
+        let error = saved.err().map(|error| error.to_string());
         if let Some(error) = &error {
             tracing::error!(%error, "a file could not be saved");
         }

@@ -2,28 +2,22 @@
 
 #![expect(clippy::disallowed_methods, reason = "files for the command, outside of any world")]
 
+mod common;
+
 use std::{
     path::PathBuf,
     process::{Command, Output},
 };
 
 use checkers::Moment;
-use scenarios::{Plan, draw};
+use scenarios::Plan;
 use sim::{Branch, Options, Played, play};
 
 const SECOND: u64 = 1_000_000_000;
 
 /// A plan with faults that is over soon.
 fn short() -> Plan {
-    let mut plan = draw(2, Some("crash_restart_loops")).expect("`sim list` names the scenario");
-    plan.timing.heal_at_ms = 6_000;
-    plan.faults.retain(|struck| struck.at_ms < 6_000);
-    plan.workload.admin.retain(|op| op.at_ms < 6_000);
-    for producer in &mut plan.workload.producers {
-        producer.until_ms = producer.until_ms.min(6_000);
-        producer.from_ms = producer.from_ms.min(1_000);
-    }
-    plan
+    common::short(2, "crash_restart_loops", 6_000)
 }
 
 /// Plays a future, and gives the effects before a moment, too.

@@ -2,25 +2,19 @@
 
 #![expect(clippy::disallowed_methods, reason = "files for the command, outside of any world")]
 
+mod common;
+
 use std::{
     path::PathBuf,
     process::{Command, Output},
 };
 
-use scenarios::{Plan, draw};
+use scenarios::Plan;
 use sim::{Options, Played, play};
 
 /// A plan that is over soon.
 fn short(seed: u64, scenario: &str) -> Plan {
-    let mut plan = draw(seed, Some(scenario)).expect("`sim list` names the scenario");
-    plan.timing.heal_at_ms = 5_000;
-    plan.faults.retain(|struck| struck.at_ms < 5_000);
-    plan.workload.admin.retain(|op| op.at_ms < 5_000);
-    for producer in &mut plan.workload.producers {
-        producer.until_ms = producer.until_ms.min(5_000);
-        producer.from_ms = producer.from_ms.min(1_000);
-    }
-    plan
+    common::short(seed, scenario, 5_000)
 }
 
 fn played(plan: &Plan) -> Played {
